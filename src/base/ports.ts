@@ -130,6 +130,12 @@ export interface Http {
   hosts(): readonly string[]
   /** `sha256:` and the hex SHA-256 of the SubjectPublicKeyInfo (DER) in the certificate of an https server, whose chain and name were checked. */
   serverKey(url: string): Promise<string>
+  /**
+   * Certificates (DER) by which an https server proved its name, its own first, the authority that is trusted last. No request is sent.
+   *
+   * @throws TransportError as {@link Http.request}
+   */
+  serverChain?(url: string, tls?: TlsOptions): Promise<readonly Buffer[]>
   /** Adds hosts that a worker contacted for this step. */
   also?(hosts: readonly string[]): void
 }

@@ -474,8 +474,26 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "rewrap",
+    "description": "Set for an encrypted image. With add or replace, no layer is read, and only the manifest changes; the recipients before stay or go. The job's agent makes no statement about such a manifest.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "decryption-key",
+    "description": "With rewrap, the private key (PEM or JWK) that opens the layers, or a 32-byte key in base64 for kbs recipients, as env:NAME or a file. Left out, kbs-url or the agent gives the key.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trustee-url",
+    "description": "With rewrap, the Attestation Service (REST) whose token is the passport to the KBS; not needed for embedded.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "output",
-    "description": "Where the encrypted image goes. Left out, the same store under the tag of the plain image with -encrypted added.",
+    "description": "Where the encrypted image goes. Left out, the same store under the tag of the image with -encrypted added (with rewrap, -rewrapped).",
     "default": "",
     "required": false
    },
@@ -497,7 +515,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "plain-digest",
-    "description": "Digest of the plain manifest."
+    "description": "Digest of the plain manifest; empty with rewrap."
    },
    {
     "name": "key-uri",

@@ -74,20 +74,40 @@ const resource = z.strictObject({
 
 const path = z.string().min(1).max(4096)
 
-/** A signed document of reference values (`sealwright tee reference-values sign`), and what its signer may say. */
-const signedValues = z.strictObject({
-  file: path,
-  /** Files of public keys (PEM) that may have signed it; never one that came with the document. */
-  keys: z.array(path).min(1).max(16),
-  technologies: z.array(z.enum(technologies)).min(1),
-  /** Names of images that the signer may describe; left out: any. */
-  images: z.array(text).min(1).max(64).optional(),
-  /** Measured values, in hex, that count no more, whoever signs them. */
-  revoked: z
-    .array(z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'write 64 or 96 lower-case hex digits'))
-    .max(1024)
-    .default([]),
+/** Who may have signed a document keyless, and the Sigstore bundle over its bytes. */
+const keyless = z.strictObject({
+  bundle: path,
+  /** Trusted root (JSON) of the authorities and logs. */
+  'trusted-root': path,
+  identities: z
+    .array(
+      z.strictObject({
+        issuer: z.string().regex(/^https?:\/\/\S+$/, 'write the URL of the issuer'),
+        /** Name in the certificate, compared whole; in `…@refs/tags/v*` the star covers any part of one segment. */
+        san: text,
+      }),
+    )
+    .min(1)
+    .max(16),
 })
+
+/** A signed document of reference values (`sealwright tee reference-values sign`), and what its signer may say. */
+const signedValues = z
+  .strictObject({
+    file: path,
+    /** Files of public keys (PEM) that may have signed it; never one that came with the document. */
+    keys: z.array(path).min(1).max(16).optional(),
+    keyless: keyless.optional(),
+    technologies: z.array(z.enum(technologies)).min(1),
+    /** Names of images that the signer may describe; left out: any. */
+    images: z.array(text).min(1).max(64).optional(),
+    /** Measured values, in hex, that count no more, whoever signs them. */
+    revoked: z
+      .array(z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'write 64 or 96 lower-case hex digits'))
+      .max(1024)
+      .default([]),
+  })
+  .refine((one) => (one.keys === undefined) !== (one.keyless === undefined), 'names either `keys` or `keyless`')
 
 /** The token of another verifier (Trustee, Intel Trust Authority, Azure) about a machine that the plan admits, and who may have signed it. */
 const secondOpinion = z.strictObject({

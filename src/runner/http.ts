@@ -22,7 +22,12 @@ export function makeHttp(env: Readonly<Record<string, string | undefined>> = {})
   return {
     hosts: () => [...hosts].sort(),
     also: (more) => more.forEach((host) => hosts.add(host)),
-    serverKey: (url) => serverKey(new URL(url), env, hosts),
+    serverKey: async (url) => {
+      const { keyOf } = await import('./server-key.ts')
+      const [own = Buffer.alloc(0)] = await serverChain(new URL(url), env, hosts)
+      return keyOf(own)
+    },
+    serverChain: (url, tls) => serverChain(new URL(url), env, hosts, tls?.ca),
     request: (url, options = {}) =>
       options.http2 === true
         ? overHttp2(new URL(url), options, env, hosts)
@@ -81,17 +86,19 @@ async function overNetwork(
   })
 }
 
-async function serverKey(
+async function serverChain(
   url: URL,
   env: Readonly<Record<string, string | undefined>>,
   hosts: Set<string>,
-): Promise<string> {
+  ca?: readonly string[],
+): Promise<Buffer[]> {
   const proxy = proxyFor(url, env)
   hosts.add(url.host)
   if (proxy !== null) hosts.add(proxy.host)
   await trustNamed(env['SSL_CERT_FILE'])
-  const { readServerKey } = await import('./server-key.ts')
-  return readServerKey(url, proxy, AbortSignal.timeout(defaultTimeoutMs)).catch((cause: unknown) => {
+  const { readServerChain } = await import('./server-key.ts')
+  const signal = AbortSignal.timeout(defaultTimeoutMs)
+  return readServerChain(url, { proxy, signal, ca }).catch((cause: unknown) => {
     throw failure(url, cause, defaultTimeoutMs, proxy)
   })
 }

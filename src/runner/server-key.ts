@@ -1,6 +1,6 @@
 import { createHash, X509Certificate } from 'node:crypto'
 import { Agent as HttpsAgent, request as httpsRequest, type RequestOptions } from 'node:https'
-import { checkServerIdentity } from 'node:tls'
+import { checkServerIdentity, getCACertificates, type DetailedPeerCertificate, type PeerCertificate } from 'node:tls'
 import { VerificationError } from '../base/errors.ts'
 import { byProxy } from './proxy.ts'
 
@@ -8,7 +8,7 @@ import { byProxy } from './proxy.ts'
  * Options of a request that goes only to a server with one key. The check belongs to the handshake, so that no byte of the request leaves
  * before; the connection and its TLS session are new, because Node does not check the certificate of a session that it resumes.
  *
- * @param key `sha256:` and hex, as {@link readServerKey} gives it
+ * @param key `sha256:` and hex, as {@link keyOf} gives it
  */
 export function pinned(url: URL, proxy: URL | null, key: string): RequestOptions {
   if (url.protocol !== 'https:') throw otherKey(url.host, key, 'none: the connection is not https')
@@ -23,16 +23,24 @@ export function pinned(url: URL, proxy: URL | null, key: string): RequestOptions
   }
 }
 
-/** Key of an https server, by a handshake alone: no request is sent. @throws the error of a connection or certificate that is not in order */
-export function readServerKey(url: URL, proxy: URL | null, signal: AbortSignal): Promise<string> {
+/**
+ * Certificates of an https server, by a handshake alone: no request is sent.
+ *
+ * @param options `ca`: authorities (PEM) beside the usual ones
+ * @throws the error of a connection or certificate that is not in order
+ */
+export function readServerChain(
+  url: URL,
+  { proxy, signal, ca }: { proxy: URL | null; signal: AbortSignal; ca?: readonly string[] | undefined },
+): Promise<Buffer[]> {
   return new Promise((resolve, reject) => {
     const request = httpsRequest(url, {
-      ...freshConnection(proxy),
+      ...freshConnection(proxy, ca),
       signal,
       checkServerIdentity: (host, certificate) => {
         const wrong = checkServerIdentity(host, certificate)
         if (wrong !== undefined) return wrong
-        resolve(keyOf(certificate.raw))
+        resolve(chainOf(certificate))
         // An error is the only way to end here, before the request goes out.
         return new Error('the key is known')
       },
@@ -42,13 +50,25 @@ export function readServerKey(url: URL, proxy: URL | null, signal: AbortSignal):
   })
 }
 
-function freshConnection(proxy: URL | null): RequestOptions {
+function chainOf(own: PeerCertificate): Buffer[] {
+  const chain: Buffer[] = []
+  let one: Partial<DetailedPeerCertificate> = own
+  while (one.raw !== undefined && !chain.some((known) => one.raw?.equals(known) === true)) {
+    chain.push(one.raw)
+    one = one.issuerCertificate ?? {}
+  }
+  return chain
+}
+
+function freshConnection(proxy: URL | null, ca: readonly string[] = []): RequestOptions {
   // Also where a variable of Node switches the check of certificates off.
-  const options = { keepAlive: false, maxCachedSessions: 0, rejectUnauthorized: true }
+  const own = ca.length === 0 ? {} : { ca: [...getCACertificates('default'), ...ca] }
+  const options = { keepAlive: false, maxCachedSessions: 0, rejectUnauthorized: true, ...own }
   return { agent: new HttpsAgent(proxy === null ? options : { ...options, ...byProxy(proxy) }) }
 }
 
-function keyOf(der: Buffer): string {
+/** Form of a server's key, from its certificate. */
+export function keyOf(der: Buffer): string {
   const spki = new X509Certificate(der).publicKey.export({ type: 'spki', format: 'der' })
   return `sha256:${createHash('sha256').update(spki).digest('hex')}`
 }

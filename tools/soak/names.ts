@@ -17,6 +17,8 @@ import { promoteSoak } from './promote.ts'
 import { raceSoak } from './race.ts'
 import { attachSoak } from './attach.ts'
 import { dockerEngineSoak } from './docker-engine.ts'
+import { encryptedPodSoak } from './encrypted-pod.ts'
+import { realGuestSoak } from './real-guest.ts'
 
 export interface SoakOptions {
   seed: number
@@ -62,10 +64,12 @@ export const soaks: Readonly<Record<string, Soak>> = {
   ),
   log: logSoak,
   'docker-engine': dockerEngineSoak,
+  'encrypted-pod': encryptedPodSoak,
   race: raceSoak,
   attach: attachSoak,
   'kbs-apply': kbsApplySoak,
   promote: promoteSoak,
+  'real-guest': realGuestSoak,
   'tar-tokio': {
     what: 'generated archives, entry by entry beside the readers of confidential guests (tokio-tar)',
     full: 200_000,

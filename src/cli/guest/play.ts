@@ -7,7 +7,7 @@ import type { Ports } from '../../base/ports.ts'
 import { technologies } from '../../base/technology.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { attestedKbs, tokenKbs, type GuestKbs } from '../../guests/play/answer.ts'
-import { configuredPolicy } from '../../guests/play/configured.ts'
+import { configuredAuthorities, configuredPolicy } from '../../guests/play/configured.ts'
 import { planKbs } from '../../guests/play/plan-kbs.ts'
 import { playGuest } from '../../guests/play/play.ts'
 import type { Step } from '../../guests/play/step.ts'
@@ -34,12 +34,14 @@ export function playsGuest(inputs: RawInputs): boolean {
 export async function playedSteps(inputs: RawInputs, image: ImageFacts, ports: Ports): Promise<Step[]> {
   const document = inputs.text('initdata') === '' ? null : await optionFile(inputs, 'initdata')
   const kbs = inputs.text('plan') === '' ? await liveKbs(inputs, ports) : await planned(inputs, image, document, ports)
+  const initdata = document === null ? null : asInput('initdata', () => readInitdata(document, 'initdata'))
   const policy =
-    document === null
+    initdata === null
       ? { uri: inputs.text('policy-uri') === '' ? usualPolicyUri : inputs.text('policy-uri') }
-      : asInput('initdata', () => configuredPolicy(readInitdata(document, 'initdata')))
+      : asInput('initdata', () => configuredPolicy(initdata))
+  const authorities = initdata === null ? null : configuredAuthorities(initdata)
   const plain = inputs.text('plain')
-  return playGuest(image, { kbs, policy, plain: plain === '' ? null : plain }, ports)
+  return playGuest(image, { kbs, policy, authorities, plain: plain === '' ? null : plain }, ports)
 }
 
 async function liveKbs(inputs: RawInputs, ports: Ports): Promise<GuestKbs> {

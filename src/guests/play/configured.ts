@@ -21,6 +21,13 @@ export function configuredPolicy({ files }: Initdata): Play['policy'] {
   return null
 }
 
+/** Authorities of the registry that a guest with this initdata trusts beside the public ones: `extra_root_certificates`, PEM. */
+export function configuredAuthorities({ files }: Initdata): string[] {
+  const { image } = tables(files.get('cdh.toml') ?? '')
+  const list = isObject(image) ? image['extra_root_certificates'] : undefined
+  return Array.isArray(list) ? list.filter((one) => typeof one === 'string') : []
+}
+
 function tables(text: string): ReturnType<typeof readToml> {
   try {
     return readToml(text)

@@ -8,6 +8,7 @@ import { coco } from '../readers/coco.ts'
 import type { ImageFacts, Question } from '../types.ts'
 import { askedOnce, type Answer, type GuestKbs } from './answer.ts'
 import { layerSteps } from './layers.ts'
+import { serverStep } from './server.ts'
 import { signatureSteps } from './signature.ts'
 import type { Step } from './step.ts'
 
@@ -16,6 +17,8 @@ export interface Play {
   readonly kbs: GuestKbs
   /** Where the guest reads its image policy: a URI, the policy itself, or null where its configuration names none. */
   readonly policy: { uri: string } | { text: Buffer; from: string } | null
+  /** Authorities (PEM) of the registry that its configuration names; null where that was not given. */
+  readonly authorities: readonly string[] | null
   /** The image as it was built; null where it was not given. */
   readonly plain: string | null
 }
@@ -38,12 +41,18 @@ const otherSteps = [
  *
  * @throws TransportError when a registry or the KBS does not answer
  */
-export async function playGuest(image: ImageFacts, { kbs, policy, plain }: Play, ports: Ports): Promise<Step[]> {
+export async function playGuest(
+  image: ImageFacts,
+  { kbs, policy, authorities, plain }: Play,
+  ports: Ports,
+): Promise<Step[]> {
   const ask = askedOnce(kbs)
   const { store } = await resolveImage(image.reference, ports)
+  const server = await serverStep(image, authorities, ports)
   const layers = await layerSteps(image, store, ask, ports)
   return [
     ...formSteps(image),
+    ...(server === null ? [] : [server]),
     ...(await signatureSteps(image, await policyOf(policy, ask), ask)),
     ...layers,
     await rootStep(image, layers, plain, ports),

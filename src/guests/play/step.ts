@@ -2,7 +2,8 @@ import type { Outcome } from './answer.ts'
 
 /** One thing that a guest does before it runs an image, and how it ends. */
 export interface Step {
-  readonly step: 'image' | 'image-policy' | 'public-key' | 'signature' | 'key' | 'layer' | 'root-file-system'
+  readonly step:
+    'image' | 'registry' | 'image-policy' | 'public-key' | 'signature' | 'key' | 'layer' | 'root-file-system'
   /** What it is about: an image, a resource, a layer. */
   readonly of: string
   readonly outcome: Outcome

@@ -3,15 +3,13 @@ import type { JsonValue } from '../../base/json.ts'
 import { collect } from '../../base/streams.ts'
 import type { Change } from '../../kbs/apply.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
-import { notCurrent, openReferenceValues } from '../../tee/reference/envelope.ts'
+import { notCurrent } from '../../tee/reference/envelope.ts'
 import { trusteeValues } from '../../tee/reference/trustee-values.ts'
 import type { ReferenceValues } from '../../tee/reference/values.ts'
 import { add, endedBy, namedInPlan, revokedError, type FileContext, type Revoked } from './revoked.ts'
+import { openSignedValues } from './value-signer.ts'
 
 type Signed = Plan['signed-values'][number]
-
-/** Largest signed document and largest key file, in bytes. */
-const limits = { document: 64 << 20, key: 64 << 10 } as const
 
 /** What a plan's documents of reference values come to. */
 export interface SignedValues {
@@ -28,7 +26,7 @@ export interface SignedValues {
 
 /**
  * The plan with the reference values of its signed documents, under the names that Trustee's default policy reads. Each document has to be signed by
- * one of the keys that the plan pins for it, to be inside its time, and to speak of nothing that its signer may not say. What has expired or was
+ * one of the keys or identities that the plan pins for it, to be inside its time, and to speak of nothing that its signer may not say. What has expired or was
  * revoked is told beside the refusal, so that a run can take it out of the KBS before it ends.
  *
  * @throws VerificationError `signature-invalid`, `expired` (not valid yet), `denied` (beyond what the signer may say); InputError `file-invalid`
@@ -40,8 +38,10 @@ export async function withSignedValues(plan: Plan, revoked: Revoked, context: Fi
   const problems: (VerificationError | null)[] = [namedInPlan(plan, revoked)]
   const ended = endedBy(revoked.why.keys(), plan)
   const now = context.ports.clock.now()
+  const read = async (path: string, limit: number): Promise<Buffer> =>
+    collect(await context.caller.fetch(`file:${path}`), limit, path)
   for (const signed of plan['signed-values']) {
-    const document = await opened(signed, context)
+    const document = await openSignedValues(signed, read, now)
     check(document, signed)
     const { values, left } = trusteeValues(document)
     const late = notCurrent(document, signed.file, now)
@@ -90,14 +90,6 @@ function revokedIn(document: ReferenceValues, { why }: Revoked): [string | null,
   const all = document.values.flatMap(({ measured }) => Object.values(measured))
   const gone = all.find((one) => why.has(one)) ?? null
   return [gone, why.get(gone ?? '') ?? '']
-}
-
-async function opened({ file, keys }: Signed, { caller }: FileContext): Promise<ReferenceValues> {
-  const read = async (path: string, limit: number): Promise<Buffer> =>
-    collect(await caller.fetch(`file:${path}`), limit, path)
-  const pinned: string[] = []
-  for (const path of keys) pinned.push((await read(path, limits.key)).toString('utf8'))
-  return openReferenceValues(await read(file, limits.document), pinned, file).document
 }
 
 function check(document: ReferenceValues, { file, technologies, images }: Signed): void {

@@ -4,6 +4,8 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import { once, sha256 } from '../../base/streams.ts'
 import { roles } from '../../journal/event.ts'
 import { adminToken } from '../../kbs/admin-token.ts'
+import { attestationOwner } from '../../kbs/attestation-owner.ts'
+import { probeGenerated } from '../../kbs/attestation-probe.ts'
 import { apply, nothingWritten, writtenSchema, type Change } from '../../kbs/apply.ts'
 import { kbsAdmin, type KbsAdmin } from '../../kbs/client.ts'
 import { checkReplacement, markerId, readMarker, type Marker } from '../../kbs/global-policy.ts'
@@ -178,7 +180,14 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     // What the KBS does not remember was written to another one, or before it was emptied.
     for (const uri of Object.keys(written.resources)) if (!mine.includes(uri)) delete written.resources[uri]
   }
+  const owner =
+    embedded === null && given !== null && share !== null
+      ? await attestationOwner(admin, share.name, desired.attestationPolicy)
+      : null
+  desired.notes.push(...(owner?.notes ?? []))
+  if (owner?.forgotten === true) written.attestationPolicy = null
   const gone = given === null ? [] : await withdrawEnded(admin, revoked, endedValues, { ports, dryRun })
+  if (!dryRun) await owner?.claim()
   const changes = await apply({
     kbs: admin,
     desired,
@@ -200,6 +209,8 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     dryRun,
     hidesPolicies: embedded === null,
   })
+  if (!dryRun && embedded === null && desired.attestationPolicy !== null)
+    desired.notes.push(await probeGenerated(request.url, ports))
   const isSealed = mode === 'apply' && Object.keys(sealed).length > 0
   if (isSealed) await caller.deliver('sealed-secrets.json', once(`${JSON.stringify(sealed, null, 2)}\n`))
   const result: PublishResult = {
