@@ -65,7 +65,7 @@ function anything(random: Random, depth = 0): JsonValue {
 test('paths: nothing but a missing or refused one, and a value only where three plain segments stand', async () => {
   const random = new Random(1, 'paths')
   const unexpected: string[] = []
-  for (let n = 0; n < 400; n++) {
+  for (let n = 0; n < 150; n++) {
     const rest = Array.from({ length: 1 + random.below(5) }, () => random.pick(junk)).join(random.pick(['/', '%2f']))
     const method = random.pick(['GET', 'POST', 'DELETE', 'PUT'])
     const path = `${random.pick(['resource', 'reference-value', 'nothing'])}/${rest}`
@@ -130,7 +130,7 @@ test('JSON of any form is refused or understood', async () => {
       }),
     ],
   ]
-  for (let n = 0; n < 500; n++) {
+  for (let n = 0; n < 200; n++) {
     const [path, form] = random.pick(forms)
     const body = form()
     const { status } = await asAdmin(path, 'POST', body)
@@ -139,7 +139,7 @@ test('JSON of any form is refused or understood', async () => {
   }
   expect(unexpected).toEqual([])
   // Some of them reach what lies behind the form.
-  expect(known).toBeGreaterThan(10)
+  expect(known).toBeGreaterThan(5)
 })
 
 test.each(['auth', 'attest', 'resource-policy'])('%s: a million open brackets', async (path) => {
