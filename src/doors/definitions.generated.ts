@@ -24,7 +24,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "trustee-url",
-    "description": "Base URL of a Trustee Attestation Service's REST interface, https or on loopback. It appraises this job's own binding, and its token travels with the evidence. It takes no evidence of a plain TPM.",
+    "description": "Trustee Attestation Service, the https URL of its REST interface (http on loopback) or grpcs://HOST:PORT (grpc:// on loopback). It appraises this job's own binding, and its token travels with the evidence. Evidence of a plain TPM needs gRPC.",
     "default": "",
     "required": false
    },
@@ -474,8 +474,26 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "rewrap",
+    "description": "Set for an encrypted image. With add or replace, no layer is read, and only the manifest changes; the recipients before stay or go. The job's agent makes no statement about such a manifest.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "decryption-key",
+    "description": "With rewrap, the private key (PEM or JWK) that opens the layers, or a 32-byte key in base64 for kbs recipients, as env:NAME or a file. Left out, kbs-url or the agent gives the key.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "trustee-url",
+    "description": "With rewrap, the Attestation Service (REST) whose token is the passport to the KBS; not needed for embedded.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "output",
-    "description": "Where the encrypted image goes. Left out, the same store under the tag of the plain image with -encrypted added.",
+    "description": "Where the encrypted image goes. Left out, the same store under the tag of the image with -encrypted added (with rewrap, -rewrapped).",
     "default": "",
     "required": false
    },
@@ -497,7 +515,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "plain-digest",
-    "description": "Digest of the plain manifest."
+    "description": "Digest of the plain manifest; empty with rewrap."
    },
    {
     "name": "key-uri",
@@ -738,6 +756,24 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "signed-state",
+    "description": "Place of the signed state of this plan, HOST/NAME:TAG or oci:DIR:TAG (docs/kbs-publish.md). Left out, none is kept.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "state-key",
+    "description": "Private key (PEM) that signs the state, as env:NAME or a file. It must be a key that signs no images.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "state-public-key",
+    "description": "Files of public keys (PEM) that may have signed the last state, one a line; the one of state-key always counts.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "timeout",
     "description": "Seconds after which the step gives up. It may simply be started again.",
     "default": "600",
@@ -759,7 +795,11 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "initdata",
-    "description": "Initdata for guests. Empty in this version."
+    "description": "Value of the pod annotation io.katacontainers.config.hypervisor.cc_init_data for the first initdata document of the plan."
+   },
+   {
+    "name": "sealed-secrets-path",
+    "description": "Sealed secrets of the plan by URI, JSON (docs/sealed-secrets.md). Empty where the plan has none."
    },
    {
     "name": "report-path",

@@ -2,7 +2,7 @@ import { InputError } from '../base/errors.ts'
 import type { Image } from '../image/types.ts'
 import { blobCopier } from '../oci/copy-blob.ts'
 import { manifestBytes } from '../oci/manifest.ts'
-import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
+import { mediaTypes, type Descriptor, type Manifest, type Store } from '../oci/types.ts'
 import { isEncrypted } from './decrypt.ts'
 import { canEncrypt } from './encrypt-layer.ts'
 import { askingOnce, openKey, type DecryptionKeys } from './open-key.ts'
@@ -15,6 +15,8 @@ export interface RewrapOptions {
   /** Recipients that the image has already keep their packets; otherwise only the new ones have any. */
   readonly keep: boolean
   readonly tag?: string | undefined
+  /** Called when the manifest is settled and not yet there: a place to keep what a killed run would otherwise do again. */
+  readonly beforeManifest?: ((manifest: Manifest) => Promise<void>) | undefined
 }
 
 /**
@@ -29,8 +31,8 @@ export async function rewrapImage(
   store: Store,
   image: Image,
   keys: DecryptionKeys,
-  { target, wrapping, keep, tag }: RewrapOptions,
-): Promise<{ descriptor: Descriptor; layers: number }> {
+  { target, wrapping, keep, tag, beforeManifest }: RewrapOptions,
+): Promise<{ descriptor: Descriptor; manifest: Manifest; layers: number }> {
   const once = askingOnce(keys)
   const layers: Descriptor[] = []
   for (const layer of image.manifest.layers)
@@ -46,8 +48,11 @@ export async function rewrapImage(
     const copy = blobCopier(store, target)
     for (const blob of [...layers, image.manifest.config]) await copy(blob)
   }
-  const bytes = manifestBytes({ ...image.manifest, layers })
-  return { descriptor: await target.putManifest(bytes, mediaTypes.manifest, { tag }), layers: changed }
+  const manifest = { ...image.manifest, layers }
+  await beforeManifest?.(manifest)
+  const bytes = manifestBytes(manifest)
+  const descriptor = await target.putManifest(bytes, mediaTypes.manifest, { tag })
+  return { descriptor, manifest, layers: changed }
 }
 
 async function rewrapped(

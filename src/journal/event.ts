@@ -76,6 +76,7 @@ export type EventFacts = Pick<JournalEvent, 'kind' | 'inputs' | 'outputs' | 'res
  * | build | context, base*, file | image (manifest), config, build-record | reproducible, rebuilds, independence, parameters |
  * | sbom | image (plain manifest), config; or directory, source, disk, model, dataset (digest of the tree) | sbom-spdx, sbom-cyclonedx, sbom-spdx3, sbom-cyclonedx17, inventory | packages, engine |
  * | encrypt | image (plain manifest), config | image (encrypted manifest) | recipients [{scheme, keyId}…], layers [[plain, encrypted]…], kbs (`embedded`, `external`, null) |
+ * | encrypt, `rewrapped` | image (encrypted manifest), config | image (the same layers for other recipients) | as above, rewrapped (`add`, `replace`) |
  * | statement | subject (manifest) | payload (SHA-256 of the payload bytes) | predicateType |
  * | publish | key (id only) | kbs resources | uris |
  * | verify | image, policy, index (that was named where one of its manifests was judged), child* (of an index that passed) | verdict | verified, exceptions |

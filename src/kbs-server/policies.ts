@@ -15,7 +15,11 @@ export interface Policies {
   admit(claims: JsonObject, path: readonly string[]): Promise<void>
   /** @throws InputError for Rego that is not understood */
   setAttestationPolicy(id: string, rego: string): Promise<void>
+  /** Writes a policy where none of this name stands, also while another process writes one. */
+  offerAttestationPolicy(id: string, rego: string): Promise<void>
   attestationPolicies(): Promise<string[]>
+  /** Null where none of this id stands there. */
+  attestationPolicy(id: string): Promise<string | null>
   /** `trust_claims` for the claims of one device under a policy; undefined where the policy gives none, null where there is no such policy. */
   trustClaims(id: string, claims: JsonObject): Promise<JsonValue | undefined>
   setReferenceValues(values: JsonObject): Promise<void>
@@ -40,6 +44,12 @@ export function policies(storage: Storage): Policies {
   const resourcePolicy = async (): Promise<string | null> =>
     (await storage.read('resource-policy.rego'))?.toString('utf8') ?? null
 
+  const attestationPolicy = async (id: string): Promise<string | null> => {
+    const held = await document('attestation-policies.json')
+    const rego = Object.hasOwn(held, id) ? held[id] : undefined
+    return typeof rego === 'string' ? rego : null
+  }
+
   return {
     resourcePolicy,
     setResourcePolicy: async (rego) => {
@@ -62,10 +72,13 @@ export function policies(storage: Storage): Policies {
       parseRego(rego)
       await merge('attestation-policies.json', { [id]: rego })
     },
+    offerAttestationPolicy: (id, rego) =>
+      storage.update((old) => JSON.stringify({ [id]: rego, ...membersOf(old) }), 'attestation-policies.json'),
     attestationPolicies: async () => Object.keys(await document('attestation-policies.json')),
+    attestationPolicy,
     trustClaims: async (id, claims) => {
-      const rego = (await document('attestation-policies.json'))[id]
-      if (typeof rego !== 'string') return null
+      const rego = await attestationPolicy(id)
+      if (rego === null) return null
       const referenceValue = referenceValuesOf(await document('reference-values.json'))
       return evaluateRule(parseRego(rego), 'trust_claims', { input: claims, referenceValue })
     },

@@ -35,6 +35,8 @@ export interface RunningKbs {
   asUrl: string
   keys: ServerKeys
   policies: Policies
+  /** Whether bytes stand under a path `repository/type/tag`. */
+  holds(path: string): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -57,7 +59,7 @@ export async function startKbs({ directory, listen, ports, hardware }: KbsOption
   const policies = openPolicies(storage)
   // Trustee ships one as well. It grades as contraindicated until reference values are there.
   if (!(await policies.attestationPolicies()).includes('default_cpu')) {
-    await policies.setAttestationPolicy('default_cpu', writeRego(embeddedAttestationPolicy()))
+    await policies.offerAttestationPolicy('default_cpu', writeRego(embeddedAttestationPolicy()))
   }
   const judge = hardwareJudge(directory, ports, hardware)
   const sessions = openSessions(storage, keys, policies, ports, judge)
@@ -86,7 +88,8 @@ export async function startKbs({ directory, listen, ports, hardware }: KbsOption
       })
       server.closeAllConnections()
     })
-  return { url, asUrl: url, keys, policies, close }
+  const holds = async (path: string): Promise<boolean> => (await storage.read('resources', path)) !== null
+  return { url, asUrl: url, keys, policies, holds, close }
 }
 
 type Route = (request: IncomingMessage, body: Buffer) => Promise<Reply>

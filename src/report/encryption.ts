@@ -52,6 +52,32 @@ export function encryptionReport({
   }
 }
 
+/** What a reviewer sees of other recipients. @param keep the ones before stay */
+export function rewrapReport(
+  { digest, plainDigest, reference, recipients, again }: EncryptResult,
+  keep: boolean,
+): ActionReport {
+  const names = recipients.map(({ keyId }) => keyId).join(', ')
+  return {
+    headline: keep ? `Added recipients: ${names}` : `Replaced the recipients by ${names}`,
+    status: 'passed',
+    subject: { name: reference.replace(/@.*$/, ''), digest },
+    facts: [
+      ['Image before', plainDigest],
+      ['Layers', 'unchanged: no layer was read or encrypted again'],
+      ['This run', again ? 'found the new manifest already, and changed nothing' : 'wrapped the keys of the layers'],
+    ],
+    tables: [],
+    exceptions: [],
+    commands: [],
+    notes: [
+      'The keys of the layers stay the same: who could open the image before can go on with what he kept of it.',
+      'Statements about the image before do not speak of this manifest: sign it.',
+    ],
+    details: { digest, before: plainDigest },
+  }
+}
+
 function skopeoName(reference: string): string {
   const name = reference.replace(/@.*$/, '')
   return isLocalText(name) ? name : `docker://${name}`

@@ -6,6 +6,7 @@ import { layerOpener } from '../encrypt/decrypt.ts'
 import { readPrivateKey, type DecryptionKeys } from '../encrypt/open-key.ts'
 import type { Image } from '../image/types.ts'
 import type { Attester } from '../kbs/rcar.ts'
+import { isGrpc } from '../kbs/uri.ts'
 import type { Store } from '../oci/types.ts'
 import type { Opener } from '../verify/candidate.ts'
 import type { TaskContext } from './context.ts'
@@ -30,20 +31,21 @@ export type ImageOpener = (store: Store, image: Image) => Promise<Opener>
 
 /** What opens the layers of encrypted images: a key at hand, a KBS, or nothing. @throws InputError `input-missing`, `no-agent` */
 export async function imageOpener(keys: KeyRequest, context: TaskContext): Promise<ImageOpener | undefined> {
-  const { ports, caller } = context
-  const opener =
-    (found: DecryptionKeys): ImageOpener =>
-    async (store) =>
-      layerOpener(store, found, ports)
+  const found = await imageKeys(keys, context)
+  return found === undefined ? undefined : async (store) => layerOpener(store, found, context.ports)
+}
+
+/** The keys that {@link imageOpener} opens layers with. */
+export async function imageKeys(keys: KeyRequest, context: TaskContext): Promise<DecryptionKeys | undefined> {
   if (keys.decryptionKey) {
-    const secret = await caller.secret('decryption-key')
-    if (secret !== null) return opener(readKey(secret.toString('utf8')))
+    const secret = await context.caller.secret('decryption-key')
+    if (secret !== null) return readKey(secret.toString('utf8'))
     throw new InputError('input-missing', 'the step gave no decryption-key', { subject: 'decryption-key' })
   }
   if (keys.kbs === null) return undefined
   const { parseKbsUri } = await import('../kbs/uri.ts')
   const fetch = await fetcher(keys.kbs, context)
-  return opener({ kek: async (uri) => fetch(parseKbsUri(uri)) })
+  return { kek: async (uri) => fetch(parseKbsUri(uri)) }
 }
 
 /** A PEM or JWK private key, or 32 bytes in base64: the KEK that a `kbs:` recipient stands for. */
@@ -60,8 +62,8 @@ async function fetcher(
 ): Promise<(path: readonly [string, string, string]) => Promise<Buffer>> {
   const { rcarSession } = await import('../kbs/rcar.ts')
   const technology = agent === null ? null : (await agent.status()).technology
-  // The REST door of an Attestation Service takes no TPM (coco.md §1.7).
-  if (agent !== null && technology !== null && technology !== 'tpm' && kbs.asUrl !== null) {
+  // The REST interface of an Attestation Service takes no TPM (coco.md §1.7).
+  if (agent !== null && technology !== null && kbs.asUrl !== null && (technology !== 'tpm' || isGrpc(kbs.asUrl))) {
     const { fetchByPassport } = await import('../kbs/passport.ts')
     const holder = {
       technology,

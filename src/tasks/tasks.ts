@@ -9,6 +9,7 @@ export const tasks = {
   build: async () => (await import('./build/task.ts')).build,
   sbom: async () => (await import('./sbom/task.ts')).sbom,
   encrypt: async () => (await import('./encrypt/task.ts')).encrypt,
+  rewrap: async () => (await import('./encrypt/rewrap.ts')).rewrap,
   pass: async () => (await import('./pass.ts')).pass,
   publish: async () => (await import('./publish/task.ts')).publish,
   sign: async () => (await import('./sign/released/task.ts')).sign,

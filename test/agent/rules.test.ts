@@ -152,6 +152,14 @@ describe('encryption', () => {
   })
 })
 
+test('an encryption is not stated of an image whose keys were only wrapped anew', async () => {
+  const event = job.encryptEvent()
+  await withEvents(job.buildEvent(), { ...event, result: { ...event.result, rewrapped: 'add' } })
+  await expect(ask('encryption', { config: job.config }, job.encryptedImage)).rejects.toEqual(
+    refused('encryption-link'),
+  )
+})
+
 test('an image that this job neither built nor encrypted is signed in no form', async () => {
   await withEvents(job.sbomEvent())
   await expect(ask('sign')).rejects.toEqual(refused('role-mismatch'))

@@ -4,6 +4,7 @@ import { kekBytes } from '../../encrypt/packet.ts'
 import type { Ports } from '../../base/ports.ts'
 import { kbsIdentity } from '../../kbs-server/connect.ts'
 import type { RawInputs } from '../../doors/context.ts'
+import type { KeyInputs } from '../../tasks/key-request.ts'
 import { optionalText } from '../shared/optional.ts'
 
 export interface EncryptInputs {
@@ -17,6 +18,8 @@ export interface EncryptInputs {
   /** The KBS that `kbs:` keys are for: a URL, or `embedded:` and an absolute folder. */
   kbs: string | null
   output: string | null
+  /** The image is encrypted already: its recipients are replaced or added to. Null for a plain image. */
+  rewrap: { keep: boolean; keys: KeyInputs } | null
 }
 
 /** @throws InputError `input-invalid`, `input-missing`, `file-missing`, `file-invalid` */
@@ -29,7 +32,29 @@ export async function readInputs(raw: RawInputs, ports: Ports): Promise<EncryptI
     kek: raw.text('key-file') === '' ? null : await keyFile(raw.path('key-file')),
     kbs: raw.text('kbs-url') === '' ? null : kbsIdentity(raw.text('kbs-url'), ports.roots.cwd),
     output: optionalText(raw, 'output'),
+    rewrap: await rewrapInputs(raw),
   }
+}
+
+async function rewrapInputs(raw: RawInputs): Promise<EncryptInputs['rewrap']> {
+  const how = raw.choice('rewrap', ['', 'add', 'replace'])
+  const decryptionKey = await raw.secret('decryption-key')
+  if (how === '') {
+    if (decryptionKey === null) return null
+    throw new InputError('input-invalid', '`decryption-key` was given, but a plain image is encrypted without one', {
+      subject: 'decryption-key',
+      remedy: 'Leave `decryption-key` out, or set `rewrap` to give an encrypted image other recipients.',
+    })
+  }
+  if (raw.text('layers') !== '' && raw.text('layers') !== 'all')
+    throw new InputError('input-invalid', '`layers` and `rewrap` exclude each other, but both are set', {
+      subject: 'layers',
+      remedy: 'Leave `layers` out: all encrypted layers get the new recipients.',
+    })
+  raw.required('image')
+  // With a key at hand, the KBS is the one of the new keys alone.
+  const kbsUrl = decryptionKey === null ? raw.text('kbs-url') : ''
+  return { keep: how === 'add', keys: { decryptionKey, kbsUrl, trusteeUrl: raw.text('trustee-url') } }
 }
 
 function position(text: string): number {

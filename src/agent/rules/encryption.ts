@@ -23,6 +23,8 @@ export const encryption: Rule = (context) => {
   const event = eventWith(context.events, 'encrypt', 'outputs', roles.image, context.subject)
   const plain = event === null ? null : artifact(event, 'inputs', roles.image)
   if (event === null || plain === null) throw mismatch(context.subject, 'was not encrypted in this job')
+  // Its input is encrypted as well, and only who opens the layers learns what they were encrypted from.
+  if (event.result['rewrapped'] !== undefined) throw broken('its keys were wrapped anew, which encrypts nothing')
   requireStanding(context, 'encryption')
   const config = documentOf(context, 'config', event, 'inputs', [roles.config])
   const after = artifact(event, 'outputs', roles.config)

@@ -30,6 +30,7 @@ export const taskTable = {
   build: { calls: [], events: ['build'] },
   sbom: { calls: reading, events: ['sbom'] },
   encrypt: { calls: ['status', 'create-key', 'wrap'], events: ['encrypt'] },
+  rewrap: { calls: [...reading, 'create-key', 'wrap'], events: ['encrypt'] },
   // `sbom` and `encrypt` over one reading of the layers.
   pass: { calls: ['status', 'create-key', 'wrap'], events: ['sbom', 'encrypt'] },
   // A signing key that a KBS gives to this job, used for what the journal tells alone.

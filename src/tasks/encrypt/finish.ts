@@ -51,7 +51,7 @@ export async function finishEncryption(
     again: found !== null,
     agent: context.agent !== null,
   }
-  return { result, events: [eventOf(prepared, made, record, plan.recipients)] }
+  return { result, events: [encryptionEvent(prepared, made, record, plan.recipients)] }
 }
 
 async function encryptNow(
@@ -65,7 +65,8 @@ async function encryptNow(
   return encryptImage(source, image, plan, { layers, done, log, beforeManifest: (made) => writeRecord(path, made) })
 }
 
-function eventOf(
+/** The event of an encryption that is stored. */
+export function encryptionEvent(
   { image, source, kbs }: PreparedEncryption,
   made: Descriptor,
   record: EncryptionRecord,

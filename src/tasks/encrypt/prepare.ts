@@ -44,8 +44,15 @@ export interface PreparedEncryption {
   found: EncryptionRecord | null
 }
 
-/** @throws InputError for wrong inputs; nothing is written yet */
-export async function prepareEncryption(request: EncryptRequest, context: TaskContext): Promise<PreparedEncryption> {
+/**
+ * @param kind what else makes two runs the same, where it is no encryption of a plain image
+ * @throws InputError for wrong inputs; nothing is written yet
+ */
+export async function prepareEncryption(
+  request: EncryptRequest,
+  context: TaskContext,
+  kind: Readonly<Record<string, string>> = {},
+): Promise<PreparedEncryption> {
   const { ports, work, agent, caller } = context
   const read = async (path: string): Promise<string> =>
     (await collect(await caller.fetch(`recipient:${path}`), keyLimit, path)).toString('utf8')
@@ -68,6 +75,7 @@ export async function prepareEncryption(request: EncryptRequest, context: TaskCo
     target: formatReference(target),
     instance,
     kbs: kbs === null ? null : [kbs.name, kbs.serverKey],
+    ...kind,
   })
   return {
     image,
@@ -78,6 +86,7 @@ export async function prepareEncryption(request: EncryptRequest, context: TaskCo
       recipients,
       kek,
       random: ports.random,
+      threads: ports.threads,
     },
     // One before the first layer stays negative, so that it is refused as it was written.
     layers: request.layers?.map((index) => (index < 0 && count + index >= 0 ? count + index : index)),
