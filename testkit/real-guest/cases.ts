@@ -49,6 +49,8 @@ export const cases: Readonly<Record<string, Publication>> = {
   'policy-closed': { closed: 'policy' },
   'public-key-closed': { closed: 'public-key' },
   'measurement-not-met': { measurement: 'fffff' },
+  'initdata-demanded': { bound: 'own' },
+  'initdata-of-another-demanded': { bound: 'other' },
   'policy-other-image': { policy: (made, { keyUri }) => docker(made, 'registry.example.org/other', demand(keyUri)) },
   'policy-host': { policy: (made, { name, keyUri }) => docker(made, name.split('/')[0] ?? '', demand(keyUri)) },
   'policy-host-without-port': { policy: (made, { keyUri }) => docker(made, 'localhost', demand(keyUri)) },

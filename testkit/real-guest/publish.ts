@@ -6,6 +6,7 @@ import { isObject, parseJson, type JsonObject } from '../../src/base/json.ts'
 import { toBase64 } from '../../src/encoding/base64.ts'
 import { annotations, packets } from '../../src/encrypt/options.ts'
 import type { Compression } from '../../src/image/compress.ts'
+import { keptInitdata } from '../../src/initdata/make.ts'
 import { parseKbsUri } from '../../src/kbs/uri.ts'
 import { resolveImage } from '../../src/oci/open.ts'
 import { isIndex, manifestBytes } from '../../src/oci/manifest.ts'
@@ -46,7 +47,9 @@ export interface Publication {
   readonly measurement?: string
   /** Resources that the resource policy leaves out. */
   readonly closed?: 'key' | 'policy' | 'public-key'
-  /** Changes `cdh.toml` in the text of the initdata. */
+  /** The resource policy demands the initdata of this guest, or of another one. */
+  readonly bound?: 'own' | 'other'
+  /** Changes the text of the initdata. */
   readonly initdata?: (text: string) => string
 }
 
@@ -121,10 +124,6 @@ image-policy:
   )
   const admin = ['--kbs-url', kbs.url, '--admin-key', kbs.adminKey]
   await succeed('kbs-publish', ...admin, '--plan', plan, '--mode', 'apply')
-  await kbs.admitSample(
-    Object.entries(uris).flatMap(([name, uri]) => (name === one.closed ? [] : [uri])),
-    one.measurement ?? 'abcde',
-  )
   if (one.key === 'missing') await kbs.admin.deleteResource(parseKbsUri(uris.key))
   if (one.key === 'other') await kbs.admin.setResource(parseKbsUri(uris.key), randomBytes(32), null)
   if (one.key === 'short') await kbs.admin.setResource(parseKbsUri(uris.key), randomBytes(16), null)
@@ -155,6 +154,13 @@ image-policy:
   const where = ['--kbs-url', kbs.url, '--registry-ca', place.certificate]
   await succeed(...pod, ...where, '--output', join(place.folder, `${title}.pod.yaml`), '--initdata-output', initdata)
   if (one.initdata !== undefined) place.file(`${title}.initdata.toml`, one.initdata(readFileSync(initdata, 'utf8')))
+  const { digest } = keptInitdata(readFileSync(initdata))
+  const claim = Buffer.from(one.bound === 'other' ? digest.replace(/^../, 'ff') : digest, 'hex').toString('base64')
+  await kbs.admitSample(
+    Object.entries(uris).flatMap(([name, uri]) => (name === one.closed ? [] : [uri])),
+    one.measurement ?? 'abcde',
+    one.bound === undefined ? undefined : claim,
+  )
   return { reference, plain, initdata }
 }
 

@@ -12,7 +12,7 @@ import { differences, treeOf, treeOfImage } from './tree.ts'
 /** One case: what `guest check` said before, and what the guest said. */
 export interface Told {
   readonly name: string
-  /** Steps that failed by `guest check`, with the reason. */
+  /** Steps that failed by `guest check`, or that it cannot know of this initdata, with the reason. */
   readonly check: readonly string[]
   readonly guest: { ok: boolean; text: string }
   /** What was wrong, one a line. */
@@ -58,7 +58,9 @@ async function runCase(place: Place, name: string, publication: Publication): Pr
   const steps = (checked.outputs['steps'] ?? []) as readonly Step[]
   const check = [
     ...(checked.error === null ? [] : [`${checked.error.code}: ${checked.error.message}`]),
-    ...steps.filter(({ outcome }) => outcome === 'failed').map(({ step, why }) => `${step}: ${why}`),
+    ...steps
+      .filter(({ step, outcome }) => outcome === 'failed' || (step === 'initdata' && outcome === 'not-known'))
+      .map(({ step, why }) => `${step}: ${why}`),
   ]
   const folder = join(place.folder, `guest-${name}`)
   mkdirSync(folder)

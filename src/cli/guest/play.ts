@@ -7,6 +7,7 @@ import type { Ports } from '../../base/ports.ts'
 import { technologies } from '../../base/technology.ts'
 import type { RawInputs } from '../../doors/context.ts'
 import { attestedKbs, tokenKbs, type GuestKbs } from '../../guests/play/answer.ts'
+import { configurationStep } from '../../guests/play/configuration.ts'
 import { configuredAuthorities, configuredPolicy } from '../../guests/play/configured.ts'
 import { planKbs } from '../../guests/play/plan-kbs.ts'
 import { playGuest } from '../../guests/play/play.ts'
@@ -33,7 +34,8 @@ export function playsGuest(inputs: RawInputs): boolean {
 /** Plays the guest that the options describe. @throws InputError `input-invalid`, `input-missing`, `file-missing`, `file-invalid`; TransportError */
 export async function playedSteps(inputs: RawInputs, image: ImageFacts, ports: Ports): Promise<Step[]> {
   const document = inputs.text('initdata') === '' ? null : await optionFile(inputs, 'initdata')
-  const kbs = inputs.text('plan') === '' ? await liveKbs(inputs, ports) : await planned(inputs, image, document, ports)
+  const kbs =
+    inputs.text('plan') === '' ? await liveKbs(inputs, document, ports) : await planned(inputs, image, document, ports)
   const initdata = document === null ? null : asInput('initdata', () => readInitdata(document, 'initdata'))
   const policy =
     initdata === null
@@ -41,10 +43,13 @@ export async function playedSteps(inputs: RawInputs, image: ImageFacts, ports: P
       : asInput('initdata', () => configuredPolicy(initdata))
   const authorities = initdata === null ? null : configuredAuthorities(initdata)
   const plain = inputs.text('plain')
-  return playGuest(image, { kbs, policy, authorities, plain: plain === '' ? null : plain }, ports)
+  const url = inputs.text('plan') === '' ? inputs.text('kbs-url') : ''
+  const configured = initdata === null ? [] : [configurationStep(initdata, url === '' ? null : url)]
+  const steps = await playGuest(image, { kbs, policy, authorities, plain: plain === '' ? null : plain }, ports)
+  return [...configured, ...steps]
 }
 
-async function liveKbs(inputs: RawInputs, ports: Ports): Promise<GuestKbs> {
+async function liveKbs(inputs: RawInputs, document: Buffer | null, ports: Ports): Promise<GuestKbs> {
   const technology = inputs.choice('technology', ['', 'auto', ...technologies])
   const hasToken = inputs.text('token') !== ''
   if (hasToken && technology !== '')
@@ -61,7 +66,9 @@ async function liveKbs(inputs: RawInputs, ports: Ports): Promise<GuestKbs> {
   const url = checkKbsUrl(inputs.text('kbs-url'), 'kbs-url')
   if (hasToken) return tokenKbs(url, (await optionFile(inputs, 'token')).toString('utf8').trim(), ports)
   const attester = await machineAttester(technology === '' ? 'auto' : technology, {}, ports)
-  return attestedKbs(rcarSession(url, attester, ports), attester.technology)
+  // A guest sends the document along. Hardware is bound to the one that it was started with, so only a sample can send another one.
+  const initData = attester.technology === 'sample' ? document?.toString('utf8') : undefined
+  return attestedKbs(rcarSession(url, attester, ports, { initData }), attester.technology)
 }
 
 async function planned(inputs: RawInputs, image: ImageFacts, document: Buffer | null, ports: Ports): Promise<GuestKbs> {

@@ -133,6 +133,15 @@ function kbsFindings({ encrypted }: ImageFacts, { kbs }: Question): Finding[] {
   ]
 }
 
+/** A signature is by the key, with another hash than guests check it with. */
+function isOtherHash(signatures: ImageFacts['signatures'], question: Question): boolean {
+  return (
+    question.key !== null &&
+    judgeTag(signatures, question, hashes).good === 0 &&
+    judgeTag(signatures, question).good > 0
+  )
+}
+
 function signed({ signatures, name }: ImageFacts, question: Question): Finding[] {
   const keyless = keylessFindings(
     question,
@@ -142,6 +151,14 @@ function signed({ signatures, name }: ImageFacts, question: Question): Finding[]
   if (question.key !== null && hashes(question.key.object).length === 0)
     return [
       fails('key-kind', 'it knows no keys on this curve: P-256, P-384, RSA and Ed25519 only', 'Sign with a P-256 key.'),
+    ]
+  if (isOtherHash(signatures, question))
+    return [
+      fails(
+        'key-kind',
+        'it checks signatures by a P-384 key with SHA-384, and this one is made with SHA-256, as cosign makes it',
+        'Sign with a P-256 key.',
+      ),
     ]
   const found = signatureFindings('tag', judgeTag(signatures, question, hashes), signatures)
   // sigstore-rs leaves out what is about another digest.

@@ -3,7 +3,8 @@ import { startKbs, type RunningKbs } from '../../../src/kbs-server/server.ts'
 import { sampleGuest } from '../../../src/kbs/keyed-attester.ts'
 import { rcarSession } from '../../../src/kbs/rcar.ts'
 import { testPorts } from '../../../testkit/ports.ts'
-import { failed, keyUri, outcomes, planOf, setting, type Setting } from './support.ts'
+import { makeInitdata } from '../../../src/initdata/make.ts'
+import { failed, keyUri, outcomes, planOf, policyUri, setting, type Setting } from './support.ts'
 
 // A guest is played against the embedded KBS over HTTP.
 
@@ -49,6 +50,29 @@ test('a KBS without the policy that the guest asks for', async () => {
   const done = await it.play(...sample(), '--policy-uri', 'kbs:///default/security-policy/other')
   expect(failed(done)).toMatchObject([{ step: 'image-policy' }])
   expect(outcomes(done)).toContain('signature not-known')
+})
+
+test('a rule that names the initdata: a sample sends it as the guest does', async () => {
+  const made = (policy: string): { file: string; claim: string } => {
+    const toml = `[kbc]\nname = "cc_kbc"\nurl = "${kbs.url}"\n[image]\nimage_security_policy_uri = "${policy}"\n`
+    const agent = `[token_configs.kbs]\nurl = "${kbs.url}"\n`
+    const { bytes, digest } = makeInitdata(
+      new Map([
+        ['aa.toml', agent],
+        ['cdh.toml', toml],
+      ]),
+    )
+    return { file: it.file(`${digest}.toml`, bytes), claim: Buffer.from(digest, 'hex').toString('base64') }
+  }
+  const right = made(policyUri)
+  const { url } = kbs
+  await kbs.close()
+  await it.publish(planOf(it, `[{technology: sample, initdata: ["${right.claim}"]}]`))
+  kbs = await startKbs({ directory: join(it.directory, 'kbs'), listen: new URL(url).host, ports })
+  expect(failed(await it.play(...sample(), '--initdata', right.file))).toEqual([])
+  const other = made(`${policyUri}-other`)
+  expect(failed(await it.play(...sample(), '--initdata', other.file))[0]).toMatchObject({ step: 'image-policy' })
+  expect(failed(await it.play(...sample()))[0]).toMatchObject({ step: 'image-policy' })
 })
 
 test('with the token of a guest: who gets what is known, contents are not', async () => {

@@ -101,12 +101,17 @@ test('an image that is not the one that was built', async () => {
 })
 
 describe('initdata', () => {
+  const agent = '[token_configs.kbs]\nurl = "http://kbs.example"\n'
+  const hub = '[kbc]\nname = "cc_kbc"\nurl = "http://kbs.example"\n'
   const document = (cdh: string | null): string =>
     it.file(
       'initdata.toml',
-      makeInitdata(new Map([['aa.toml', ''], ...(cdh === null ? [] : [['cdh.toml', cdh] as const])])).bytes,
+      makeInitdata(new Map([['aa.toml', agent], ...(cdh === null ? [] : [['cdh.toml', hub + cdh] as const])])).bytes,
     )
   const inline = `[image]\nimage_security_policy = '{"default": [{"type": "insecureAcceptAnything"}], "transports": {}}'\n`
+  const both = inline
+    .replace('[{', '[{"type": "insecureAcceptAnything"}, {')
+    .replace('insecureAcceptAnything"}]', 'reject"}]')
 
   test('says where the policy is, and is compared with the rules', async () => {
     const file = document('[image]\nimage_security_policy_uri = "kbs:///default/security-policy/test"\n')
@@ -116,7 +121,7 @@ describe('initdata', () => {
     const { readFileSync } = await import('node:fs')
     const claim = Buffer.from(keptInitdata(readFileSync(file)).digest, 'hex').toString('base64')
     const args = [...sample, '--initdata', file, '--plain', it.plain]
-    expect(outcomes(await it.play('--plan', plan(claim), ...args))).toEqual(all)
+    expect(outcomes(await it.play('--plan', plan(claim), ...args))).toEqual(['initdata passed', ...all])
     expect(failed(await it.play('--plan', plan('bm8='), ...args))[0]).toMatchObject({ step: 'image-policy' })
   })
 
@@ -124,6 +129,7 @@ describe('initdata', () => {
     ['no cdh.toml', null, 'image-policy', 'names no image policy'],
     ['a cdh.toml without a policy', '[image]\n', 'image-policy', 'names no image policy'],
     ['a policy that takes anything', inline, 'signature', 'takes any image without a signature'],
+    ['a policy that takes anything and demands more', both, 'signature', 'the default rejects it'],
     [
       'another policy',
       '[image]\nimage_security_policy_uri = "kbs:///default/security-policy/b"\n',
