@@ -20,3 +20,14 @@ export function storedByKbs(directory: string): Map<string, Buffer> {
 export function storedText(directory: string, name: string): string {
   return storedByKbs(directory).get(name)?.toString('utf8') ?? ''
 }
+
+/** Changes what an embedded KBS holds behind its back, as somebody with access to its disk can. @param value null drops the entry */
+export function storeInKbs(directory: string, name: string, value: string | null): void {
+  const database = new DatabaseSync(join(directory, databaseFile), { timeout: 10_000 })
+  try {
+    database.prepare('DELETE FROM entries WHERE name = ?').run(name)
+    if (value !== null) database.prepare('INSERT INTO entries VALUES (?, ?)').run(name, Buffer.from(value))
+  } finally {
+    database.close()
+  }
+}

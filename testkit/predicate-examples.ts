@@ -76,6 +76,24 @@ export function predicateExamples(): Record<WrittenKind, Buffer> {
       keys: [{ uri: 'kbs:///team/image-key/app', until: '2036-01-01T00:00:00Z' }],
       purged: { time: '2027-01-02T03:04:05Z', layers: [of('1')] },
     }),
+    'kbs-state': makeStatement(
+      'kbs-state',
+      { name: 'plan default', digest: document },
+      {
+        kbs: 'https://kbs.example.com',
+        plan: { name: 'default', digest: document },
+        serial: 2,
+        previous: of('1'),
+        writtenOn: '2026-01-02T03:04:05Z',
+        resources: [
+          { uri: 'kbs:///team/image-key/app-1', bytes: 'kept' },
+          { uri: 'kbs:///team/image-key/app-2', bytes: 'written' },
+        ],
+        resourcePolicy: of('2'),
+        attestationPolicy: null,
+        referenceValues: [{ id: 'snp_launch_measurement', digest: of('3') }],
+      },
+    ),
   }
 }
 

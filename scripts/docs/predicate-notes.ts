@@ -238,4 +238,17 @@ echo '{"mediaType":"application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
       'Layers that the statement names as purged were not read, so nothing about their content was checked: the policy must accept that by name.',
     ],
   },
+  'kbs-state': {
+    says: 'what kbs-publish wrote to a KBS, by names and digests, so that the next job knows it',
+    specification: 'this page, and [kbs-publish.md](../kbs-publish.md#a-signed-state)',
+    subject:
+      'the plan as it was understood (`plan-path`); the statement is attached to no image and stands under a tag of its own',
+    signer: 'the key of `state-key`; never the agent',
+    when: 'by `kbs-publish` with `signed-state`, after the last write',
+    checks: [
+      'The signer is a pinned key, and the statement names this KBS and this plan.',
+      'The KBS keeps the digest of the newest payload as the reference value `sealwright/state/NAME`. Another digest there means an older or foreign statement, except that of `previous`, where a run was killed before it wrote it.',
+      'The digest of the resource policy is the one that the KBS keeps as `sealwright/resource-policy`.',
+    ],
+  },
 }

@@ -738,6 +738,24 @@ export const definitions: Readonly<Record<string, Definition>> = {
     "required": false
    },
    {
+    "name": "signed-state",
+    "description": "Place of the signed state of this plan, HOST/NAME:TAG or oci:DIR:TAG (docs/kbs-publish.md). Left out, none is kept.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "state-key",
+    "description": "Private key (PEM) that signs the state, as env:NAME or a file. It must be a key that signs no images.",
+    "default": "",
+    "required": false
+   },
+   {
+    "name": "state-public-key",
+    "description": "Files of public keys (PEM) that may have signed the last state, one a line; the one of state-key always counts.",
+    "default": "",
+    "required": false
+   },
+   {
     "name": "timeout",
     "description": "Seconds after which the step gives up. It may simply be started again.",
     "default": "600",
@@ -759,7 +777,11 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "initdata",
-    "description": "Initdata for guests. Empty in this version."
+    "description": "Value of the pod annotation io.katacontainers.config.hypervisor.cc_init_data for the first initdata document of the plan."
+   },
+   {
+    "name": "sealed-secrets-path",
+    "description": "Sealed secrets of the plan by URI, JSON (docs/sealed-secrets.md). Empty where the plan has none."
    },
    {
     "name": "report-path",

@@ -5,7 +5,8 @@ import { blobCopier } from '../oci/copy-blob.ts'
 import { inOneStep } from '../oci/lazy-store.ts'
 import { manifestBytes } from '../oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest, type Manifest, type Store } from '../oci/types.ts'
-import { decryptingAtOnce } from './cipher.ts'
+import { decryptingAtOnce, type Opening } from './cipher.ts'
+import { CipherThread, type ThreadChoice } from './cipher-thread.ts'
 import { isEncrypted, plainForm } from './decrypt.ts'
 import { askingOnce, openKey, type DecryptionKeys } from './open-key.ts'
 import { annotations, parsePublicOptions } from './options.ts'
@@ -27,7 +28,7 @@ export async function decryptImage(
   store: Store,
   image: Image,
   keys: DecryptionKeys,
-  { target, tag, log }: { target: Store; tag?: string | undefined; log?: Log | undefined },
+  { target, tag, log, ...choice }: { target: Store; tag?: string | undefined; log?: Log | undefined } & ThreadChoice,
 ): Promise<DecryptedImage> {
   const { layers } = image.manifest
   if (!layers.some(isEncrypted)) {
@@ -41,18 +42,21 @@ export async function decryptImage(
   for (const layer of layers)
     plans.push(isEncrypted(layer) ? await planOf(layer, once) : { layer, plain: layer, open: null })
   const copy = blobCopier(store, target)
+  await using aside = new CipherThread(choice)
   const descriptor = await inOneStep(target, async () => {
     for (const [index, { layer, plain, open }] of plans.entries()) {
       log?.progress(`layer ${index + 1} of ${layers.length} (${layer.size} bytes)`)
       const { digest, size } = plain
       if (open === null) await copy(layer)
-      else
+      else {
+        const source = await store.openBlob(layer, { piecewise: true, ownCheck: true })
         await target
           .putBlob({
-            stream: decryptingAtOnce(await store.openBlob(layer, { piecewise: true, ownCheck: true }), open),
+            stream: aside.takes(layer) ? aside.decrypting(source, open) : decryptingAtOnce(source, open),
             expect: { digest, size },
           })
           .catch(asFailure(layer))
+      }
     }
     await copy(image.manifest.config)
     const manifest: Manifest = { ...image.manifest, layers: plans.map(({ plain }) => plain) }
@@ -65,7 +69,7 @@ interface LayerPlan {
   layer: Descriptor
   plain: Descriptor
   /** What opens it; null for a layer in clear. */
-  open: Parameters<typeof decryptingAtOnce>[1] | null
+  open: Opening | null
 }
 
 async function planOf(layer: Descriptor, keys: DecryptionKeys): Promise<LayerPlan> {

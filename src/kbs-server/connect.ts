@@ -1,17 +1,26 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Ports } from '../base/ports.ts'
-import { checkKbsUrl } from '../kbs/uri.ts'
+import { checkKbsUrl, checkServiceUrl } from '../kbs/uri.ts'
 import { adminKeyFile } from './keys.ts'
 
 /** A KBS to work with for a while. */
+export interface EmbeddedKbs {
+  adminKeyPem: string
+  resourcePolicy(): Promise<string | null>
+  /** Null where none of this id stands there. */
+  attestationPolicy(id: string): Promise<string | null>
+  /** Whether bytes stand under a path `repository/type/tag`. */
+  holds(path: string): Promise<boolean>
+}
+
 export interface KbsConnection {
   /** Base URL of the KBS, without `/kbs/v0`. */
   url: string
   /** Base URL of the Attestation Service; null where nobody named one. */
   asUrl: string | null
-  /** Our own embedded one: its admin key and its resource policy are at hand. */
-  embedded: { adminKeyPem: string; resourcePolicy: () => Promise<string | null> } | null
+  /** Our own embedded one, into which we can look; null for another. */
+  embedded: EmbeddedKbs | null
 }
 
 /**
@@ -26,7 +35,7 @@ export async function openKbs(
   trusteeUrl: string | null = null,
 ): Promise<KbsConnection & { close(): Promise<void> }> {
   if (!kbsUrl.startsWith('embedded:')) {
-    const asUrl = trusteeUrl === null ? null : checkKbsUrl(trusteeUrl, 'trustee-url')
+    const asUrl = trusteeUrl === null ? null : checkServiceUrl(trusteeUrl)
     return { url: checkKbsUrl(kbsUrl, 'kbs-url'), asUrl, embedded: null, close: async () => {} }
   }
   const { startKbs } = await import('./server.ts')
@@ -34,8 +43,9 @@ export async function openKbs(
   const running = await startKbs({ directory, listen: '127.0.0.1:0', ports })
   const adminKeyPem = await readFile(join(directory, adminKeyFile), 'utf8')
   ports.log.mask(adminKeyPem)
-  const embedded = { adminKeyPem, resourcePolicy: running.policies.resourcePolicy }
-  return { url: running.url, asUrl: running.asUrl, embedded, close: running.close }
+  const { url, asUrl, policies, holds, close } = running
+  const { resourcePolicy, attestationPolicy } = policies
+  return { url, asUrl, embedded: { adminKeyPem, resourcePolicy, attestationPolicy, holds }, close }
 }
 
 /** {@link openKbs} for the time of one function. */

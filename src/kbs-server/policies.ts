@@ -16,6 +16,8 @@ export interface Policies {
   /** @throws InputError for Rego that is not understood */
   setAttestationPolicy(id: string, rego: string): Promise<void>
   attestationPolicies(): Promise<string[]>
+  /** Null where none of this id stands there. */
+  attestationPolicy(id: string): Promise<string | null>
   /** `trust_claims` for the claims of one device under a policy; undefined where the policy gives none, null where there is no such policy. */
   trustClaims(id: string, claims: JsonObject): Promise<JsonValue | undefined>
   setReferenceValues(values: JsonObject): Promise<void>
@@ -40,6 +42,12 @@ export function policies(storage: Storage): Policies {
   const resourcePolicy = async (): Promise<string | null> =>
     (await storage.read('resource-policy.rego'))?.toString('utf8') ?? null
 
+  const attestationPolicy = async (id: string): Promise<string | null> => {
+    const held = await document('attestation-policies.json')
+    const rego = Object.hasOwn(held, id) ? held[id] : undefined
+    return typeof rego === 'string' ? rego : null
+  }
+
   return {
     resourcePolicy,
     setResourcePolicy: async (rego) => {
@@ -63,9 +71,10 @@ export function policies(storage: Storage): Policies {
       await merge('attestation-policies.json', { [id]: rego })
     },
     attestationPolicies: async () => Object.keys(await document('attestation-policies.json')),
+    attestationPolicy,
     trustClaims: async (id, claims) => {
-      const rego = (await document('attestation-policies.json'))[id]
-      if (typeof rego !== 'string') return null
+      const rego = await attestationPolicy(id)
+      if (rego === null) return null
       const referenceValue = referenceValuesOf(await document('reference-values.json'))
       return evaluateRule(parseRego(rego), 'trust_claims', { input: claims, referenceValue })
     },

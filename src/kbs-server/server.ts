@@ -35,6 +35,8 @@ export interface RunningKbs {
   asUrl: string
   keys: ServerKeys
   policies: Policies
+  /** Whether bytes stand under a path `repository/type/tag`. */
+  holds(path: string): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -86,7 +88,8 @@ export async function startKbs({ directory, listen, ports, hardware }: KbsOption
       })
       server.closeAllConnections()
     })
-  return { url, asUrl: url, keys, policies, close }
+  const holds = async (path: string): Promise<boolean> => (await storage.read('resources', path)) !== null
+  return { url, asUrl: url, keys, policies, holds, close }
 }
 
 type Route = (request: IncomingMessage, body: Buffer) => Promise<Reply>

@@ -31,8 +31,8 @@ export interface Secret {
 export interface ApplyOptions {
   kbs: KbsAdmin
   desired: Desired
-  /** The policy while the bytes of these URIs are written; null where the policy is somebody else's. */
-  closed: (writing: readonly string[]) => string | null
+  /** The policy while the bytes of these URIs are written, and evidence may be judged anew; null where the policy is somebody else's. */
+  closed: (writing: readonly string[], judgedAnew: boolean) => string | null
   /** A resource; asked for each that is to be compared or written. Null for a key that its agent gave to a KBS already. */
   secret: (uri: string) => Promise<Secret | null>
   /** Whether a resource can be had, without taking it: all are asked for before the first one is written. */
@@ -51,6 +51,8 @@ export interface ApplyOptions {
   log: Log
   /** Only say what would change. */
   dryRun: boolean
+  /** This KBS shows no policy's text: one that does not change is written again all the same, because another tool may have replaced it. */
+  hidesPolicies: boolean
 }
 
 /** One line of a plan. */
@@ -73,10 +75,10 @@ export function nothingWritten(salt: Buffer): Written {
 }
 
 /**
- * Brings a KBS to the desired state. Where the policy changes, the rules of resources that are about to be written are closed first. Then
- * come resources, reference values, attestation policy, and the resource policy last, which alone opens anything. What the plan does not
- * name any more is closed first by the policy and deleted after it. Each step is remembered when it is done, and doing one twice changes
- * nothing: a run that was killed is simply started again.
+ * Brings a KBS to the desired state. Where a policy or a reference value changes, the rules of resources that are about to be written are closed
+ * first. Then come reference values and the attestation policy, so that neither new bytes nor new rules ever stand under the judgement of an
+ * earlier plan, then resources, and the resource policy last, which alone opens anything. What the plan does not name any more is closed first by the policy and
+ * deleted after it. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started again.
  */
 export async function apply({
   kbs,
@@ -92,6 +94,7 @@ export async function apply({
   save,
   log,
   dryRun,
+  hidesPolicies,
 }: ApplyOptions): Promise<Change[]> {
   const changes: Change[] = []
   const state: Written = structuredClone(written)
@@ -100,6 +103,8 @@ export async function apply({
     if (same || dryRun) return
     log.progress(`writing ${what}`)
     await ledger.claim()
+    // A run that was overtaken would put its bytes under the rules of the other plan.
+    await ledger.check()
     await write()
     await save(state)
   }
@@ -120,10 +125,20 @@ export async function apply({
     if (!(await available(uri))) throw givenAway(uri)
     if (desired.fresh.includes(uri) && !desired.overwritten.includes(uri)) await keys.checkFree(uri)
   }
-  if (desired.resourcePolicy !== null && desired.resourcePolicy !== state.resourcePolicy && !dryRun) {
+  const { attestationPolicy, resourcePolicy, policyDigest } = desired
+  const values = Object.entries(desired.referenceValues).sort(([a], [b]) => (a < b ? -1 : 1))
+  const altered = new Set<string>()
+  let judgedAnew = withdrawn.values.length > 0 || (state.attestationPolicy ?? attestationPolicy) !== attestationPolicy
+  for (const [id, value] of values) {
+    const isKnown = state.referenceValues[id] === JSON.stringify(value)
+    const stands = await standsAt(kbs, id, value)
+    if (!isKnown || stands === false) altered.add(id)
+    judgedAnew ||= !(stands ?? isKnown)
+  }
+  if (resourcePolicy !== null && (judgedAnew || resourcePolicy !== state.resourcePolicy) && !dryRun) {
     const writing: string[] = []
     for (const uri of own) if (await differs(uri)) writing.push(uri)
-    const interim = closed(writing)
+    const interim = closed(writing, judgedAnew)
     if (interim !== null && interim !== state.resourcePolicy) {
       log.progress('closing what is about to be written')
       await ledger.claim()
@@ -133,6 +148,40 @@ export async function apply({
       await save(state)
       await kbs.setResourcePolicy(interim)
     }
+  }
+  for (const [id, value] of values) {
+    await step(`reference value ${id}`, !altered.has(id), async () => {
+      await kbs.setReferenceValue(id, value)
+      state.referenceValues[id] = JSON.stringify(value)
+    })
+  }
+  const end = async (what: string, write: () => Promise<void>): Promise<void> => {
+    changes.push({ what, action: 'withdrawn' })
+    if (dryRun) return
+    log.progress(`withdrawing ${what}`)
+    await ledger.claim()
+    await ledger.check()
+    await write()
+    await save(state)
+  }
+  for (const id of withdrawn.values) {
+    await end(`reference value ${id}`, async () => {
+      // No KBS deletes one over HTTP: an empty list admits nothing.
+      await kbs.setReferenceValue(id, [])
+      delete state.referenceValues[id]
+    })
+  }
+  const restates = hidesPolicies && !dryRun
+  if (attestationPolicy !== null) {
+    const same = state.attestationPolicy === attestationPolicy
+    if (same && restates) {
+      await ledger.check()
+      await kbs.setAttestationPolicy('default_cpu', attestationPolicy)
+    }
+    await step('attestation policy default_cpu', same, async () => {
+      await kbs.setAttestationPolicy('default_cpu', attestationPolicy)
+      state.attestationPolicy = attestationPolicy
+    })
   }
   for (const uri of desired.kept) changes.push({ what: uri, action: 'kept' })
   for (const uri of own) {
@@ -152,39 +201,13 @@ export async function apply({
     // After the state was kept: a run that was killed before it is repeated, and must find the path free.
     if (!dryRun && desired.fresh.includes(uri) && known === undefined) await keys.mark(uri)
   }
-  for (const [id, value] of Object.entries(desired.referenceValues).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const text = JSON.stringify(value)
-    const same = state.referenceValues[id] === text && (await stands(kbs, id, value))
-    await step(`reference value ${id}`, same, async () => {
-      await kbs.setReferenceValue(id, value)
-      state.referenceValues[id] = text
-    })
-  }
-  const end = async (what: string, write: () => Promise<void>): Promise<void> => {
-    changes.push({ what, action: 'withdrawn' })
-    if (dryRun) return
-    log.progress(`withdrawing ${what}`)
-    await ledger.claim()
-    await ledger.check()
-    await write()
-    await save(state)
-  }
-  for (const id of withdrawn.values) {
-    await end(`reference value ${id}`, async () => {
-      // No KBS deletes one over HTTP: an empty list admits nothing.
-      await kbs.setReferenceValue(id, [])
-      delete state.referenceValues[id]
-    })
-  }
-  const { attestationPolicy, resourcePolicy, policyDigest } = desired
-  if (attestationPolicy !== null) {
-    await step('attestation policy default_cpu', state.attestationPolicy === attestationPolicy, async () => {
-      await kbs.setAttestationPolicy('default_cpu', attestationPolicy)
-      state.attestationPolicy = attestationPolicy
-    })
-  }
   if (resourcePolicy !== null && policyDigest !== null) {
-    await step('resource policy', state.resourcePolicy === resourcePolicy, async () => {
+    const same = state.resourcePolicy === resourcePolicy
+    if (same && restates) {
+      await ledger.check()
+      await kbs.setResourcePolicy(resourcePolicy)
+    }
+    await step('resource policy', same, async () => {
       await ledger.check()
       await kbs.setResourcePolicy(resourcePolicy)
       // After it: what is marked was written, and a run that was killed between names the digest before, which is still marked.
@@ -204,11 +227,11 @@ export async function apply({
   return changes
 }
 
-/** Whether the KBS gives back a reference value as it was written; a credential that may not read goes by what this job wrote. */
-function stands(kbs: KbsAdmin, id: string, value: JsonValue): Promise<boolean> {
+/** Whether the KBS gives back a reference value as the plan has it; null for a credential that may not read, which goes by what this job wrote. */
+function standsAt(kbs: KbsAdmin, id: string, value: JsonValue): Promise<boolean | null> {
   return ifAuthorized(
     kbs.referenceValue(id).then((found) => isSameReferenceValue(found, value)),
-    true,
+    null,
   )
 }
 

@@ -1,3 +1,4 @@
+import { VerificationError } from '../base/errors.ts'
 import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
 import { visible } from '../base/printable.ts'
 import type { Technology } from '../base/technology.ts'
@@ -8,6 +9,14 @@ import { measurementPath, type ResourceRule } from './rego/resource-policy.ts'
 /** Characters that are shown of one claim: a measurement has 96. */
 const shown = 130
 const annotated = 'ear.veraison.annotated-evidence'
+
+/** A denial with what the policy had before it, which the KBS does not say; any other error as it is. */
+export function explained(error: Error, claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | 'job'>): Error {
+  if (!(error instanceof VerificationError)) return error
+  const { subject, remedy, cause, code, message } = error
+  const lines = seenBy(claims, rule).map((line) => `\n  ${line}`)
+  return new VerificationError(code, `${message}. The policy compares this:${lines.join('')}`, { subject, remedy, cause })
+}
 
 /**
  * What the token of a session says of the things that a resource policy of ours compares, a line each; where the plan's rule is known, also what it

@@ -22,6 +22,8 @@ const managedSchema = z.strictObject({
   /** Random name of the run that wrote this record last. */
   writer: z.string(),
   plans: z.record(z.string(), part),
+  /** Name of the plan whose run began to write and did not end: what stands on the KBS may lie between two plans. */
+  unfinished: z.string().nullable().default(null),
 })
 
 /** What the plans of one KBS manage, by the name of the plan: names only, no value. */
@@ -29,7 +31,7 @@ export type Managed = z.infer<typeof managedSchema>
 /** What one plan manages. */
 export type ManagedPart = z.infer<typeof part>
 
-export const nothingManaged: Managed = { v: 1, writer: '', plans: {} }
+export const nothingManaged: Managed = { v: 1, writer: '', plans: {}, unfinished: null }
 
 /**
  * Reads the record of all plans from the KBS; null where this credential may not read reference values.
@@ -131,7 +133,7 @@ function during(managed: Managed, share: Share, writer: string): Managed {
     rules: both(before.rules, share.rules),
     values: both(before.values, share.values),
   }
-  return { v: 1, writer, plans: { ...managed.plans, [share.name]: mine } }
+  return { v: 1, writer, plans: { ...managed.plans, [share.name]: mine }, unfinished: share.name }
 }
 
 /** The record after a run. Bytes that were kept stay on it, so that `retire: delete` finds them later. */
@@ -148,7 +150,7 @@ function after(managed: Managed, share: Share, writer: string): Managed {
   const plans = Object.entries({ ...managed.plans, [share.name]: mine }).map(([name, one]): [string, ManagedPart] =>
     name === share.name ? [name, one] : [name, { ...one, rules: without(one.rules, gone.rules) }],
   )
-  return { v: 1, writer, plans: Object.fromEntries(plans) }
+  return { v: 1, writer, plans: Object.fromEntries(plans), unfinished: null }
 }
 
 /** The record on the KBS, for the time of one run. */
@@ -201,14 +203,15 @@ export function openLedger(
     check: expect,
     settle: async () => {
       const next = after(managed, share, writer)
-      if (isDeepStrictEqual(next.plans, stands.plans)) return
+      if (isDeepStrictEqual(next.plans, stands.plans) && stands.unfinished === null) return
       await expect()
       await put(next)
     },
   }
 }
 
-function partOf(managed: Managed, name: string): ManagedPart {
+/** What a plan of this name manages. */
+export function partOf(managed: Managed, name: string): ManagedPart {
   const found = Object.hasOwn(managed.plans, name) ? managed.plans[name] : undefined
   return found ?? nothingEnds
 }

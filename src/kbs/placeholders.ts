@@ -38,15 +38,43 @@ export function fillPlan(plan: Plan, held: readonly string[], run: string | null
   const named = new Set(plan.resources.map(({ uri }) => uri))
   const resources = plan.resources.flatMap((one) => {
     if (!hasPlaceholder(one.uri)) return [one]
-    const form = formOf(one.uri, run ?? '{run}')
-    const uris = [...new Set(held)].filter((uri) => form.test(uri) && !named.has(uri)).sort()
+    const uris = fitting(formOf(one.uri, run ?? '{run}'), held, named)
     if (uris.length > 0) return uris.map((uri) => ({ ...one, uri }))
     throw new InputError('not-found', `resources: no key of this job fits ${one.uri}`, {
       subject: one.uri,
       remedy: 'Encrypt in this job first, with the same URI in `recipients`.',
     })
   })
+  // Such a key would be given to the guests of both entries.
+  const twice = resources.find(({ uri }, n) => resources.findIndex((one) => one.uri === uri) !== n)
+  if (twice !== undefined)
+    throw new InputError('file-invalid', `resources: two entries stand for ${twice.uri}`, {
+      subject: twice.uri,
+      remedy: 'Give each entry a form of its own, as kbs:///team/key/app-{digest}.',
+    })
   return { ...plan, resources }
+}
+
+/**
+ * The plan with an entry for each URI in `stands` that its placeholders stand for, whichever job wrote it.
+ *
+ * @returns the plan, and the URIs for which nothing stands; their entries are left out
+ */
+export function fillWritten(plan: Plan, stands: readonly string[]): { plan: Plan; missing: string[] } {
+  const named = new Set(plan.resources.map(({ uri }) => uri))
+  const missing: string[] = []
+  const resources = plan.resources.flatMap((one) => {
+    if (!hasPlaceholder(one.uri)) return [one]
+    const uris = fitting(formOf(one.uri.replaceAll('{run}', '{digest}'), ''), stands, named)
+    if (uris.length === 0) missing.push(one.uri)
+    return uris.map((uri) => ({ ...one, uri }))
+  })
+  return { plan: { ...plan, resources }, missing }
+}
+
+/** URIs that fit, and are not named themselves. */
+function fitting(form: RegExp, held: readonly string[], named: ReadonlySet<string>): string[] {
+  return [...new Set(held)].filter((uri) => form.test(uri) && !named.has(uri)).sort()
 }
 
 /** Whether a URI without placeholders is one that a plan's URI stands for, in whatever job. */

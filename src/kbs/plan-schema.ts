@@ -3,8 +3,11 @@ import { technologies } from '../base/technology.ts'
 import { imagePolicyProblems, policyImageForm, usualPolicyUri } from './image-policy.ts'
 import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
+import { sealedSecretProblems } from './sealed-plan.ts'
 import { kbsUriForm } from './uri.ts'
 
+/** Reference values in which kbs-publish keeps what it wrote. */
+const ownNames = /^sealwright\//
 const text = z.string().min(1).max(2048)
 const technology = z.enum(technologies)
 
@@ -124,6 +127,17 @@ const imagePolicy = z.strictObject({
   admit: z.array(admission).max(16).default([]),
 })
 
+/** A secret that a Kubernetes Secret points to by a signed text. */
+const sealedSecret = z.strictObject({
+  uri: kbsUri,
+  source: z.string().regex(/^(kept|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write kept, file:PATH or env:NAME'),
+  /** Private key that signs (EC P-256). */
+  key: z.string().regex(/^(file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write file:PATH or env:NAME'),
+  /** Where guests read the public key, which is written there. */
+  'key-uri': kbsUri,
+  admit: z.array(admission).max(16).default([]),
+})
+
 /** The plan file of `kbs-publish` (docs/kbs-publish.md), version 1: strict, an unknown member is refused. */
 export const planSchema = z
   .strictObject({
@@ -138,17 +152,20 @@ export const planSchema = z
     resources: z.array(resource).max(256).default([]),
     'reference-values': z.record(z.string().regex(/^[A-Za-z0-9_./-]{1,200}$/), z.json()).default({}),
     'image-policy': imagePolicy.optional(),
+    'sealed-secrets': z.array(sealedSecret).max(64).default([]),
+    /** Initdata documents with which admitted guests are started. */
+    initdata: z.array(path).max(16).default([]),
     'signed-values': z.array(signedValues).max(64).default([]),
     revocations: z.array(revocations).max(16).default([]),
     /** `generate` replaces `default_cpu` of a KBS that is not embedded by one made of this plan's reference values. */
     'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
     'resource-policy': z.enum(['generate', 'leave']).default('generate'),
-    /** Digest of the resource policy that we wrote last, or `first`: replaces the one policy of a KBS that is not embedded. */
+    /** Digest of the resource policy that we wrote last, `first`, or `signed` (the one of the signed state): replaces the one policy of a KBS that is not embedded. */
     'replace-global': z
       .union([
-        z.literal('first'),
-        z.string().regex(/^sha256:[0-9a-f]{64}$/, 'write first, or sha256: and 64 lower-case hex digits'),
+        z.enum(['first', 'signed']),
+        z.string().regex(/^sha256:[0-9a-f]{64}$/, 'write first, signed, or sha256: and 64 lower-case hex digits'),
       ])
       .optional(),
     /** Admits `sample` evidence, on an embedded KBS only. */
@@ -157,8 +174,9 @@ export const planSchema = z
     'accept-software-tpm': z.boolean().default(false),
   })
   .superRefine((plan, context) => {
+    if (plan.name === '__proto__') context.addIssue({ code: 'custom', path: ['name'], message: 'is not a name' })
     for (const [name, value] of Object.entries(plan['reference-values'])) {
-      const message = referenceProblem(name, value)
+      const message = ownNames.test(name) ? 'is kept by kbs-publish itself' : referenceProblem(name, value)
       if (message !== null) context.addIssue({ code: 'custom', path: ['reference-values', name], message })
     }
     if (plan['resource-policy'] === 'leave' && plan['replace-global'] !== undefined) {
@@ -170,6 +188,9 @@ export const planSchema = z
     const guests = plan['image-policy']
     for (const message of guests === undefined ? [] : imagePolicyProblems(guests, uris, left))
       context.addIssue({ code: 'custom', path: ['image-policy'], message })
+    const others = [...uris, ...(guests === undefined ? [] : [guests.uri, ...guests.images.map(({ key }) => key)])]
+    for (const message of sealedSecretProblems(plan['sealed-secrets'], others, left))
+      context.addIssue({ code: 'custom', path: ['sealed-secrets'], message })
     plan.resources.forEach((one, i) => {
       const problem = (path: string, message: string): void =>
         context.addIssue({ code: 'custom', path: ['resources', i, path], message })

@@ -130,8 +130,15 @@ function generatedFor(plan: Plan, embedded: boolean): ReturnType<typeof generate
  * earlier, wider rule for a while. On an embedded KBS a rule that does not change stays.
  *
  * @param writing URIs whose bytes are about to be written
+ * @param judgedAnew reference values or the attestation policy change too: until they stand, nothing is open but a rule of an embedded KBS that
+ *   does not change, over bytes that do not change
  */
-export function closedPolicy(plan: Plan, surroundings: Surroundings, writing: readonly string[]): string | null {
+export function closedPolicy(
+  plan: Plan,
+  surroundings: Surroundings,
+  writing: readonly string[],
+  judgedAnew: boolean,
+): string | null {
   const { current, withdrawn = [] } = surroundings
   if (plan['resource-policy'] === 'leave') return null
   const rules = plan.resources.map(toRule)
@@ -142,9 +149,10 @@ export function closedPolicy(plan: Plan, surroundings: Surroundings, writing: re
       .map((one) => JSON.stringify(one))
       .sort()
   const next = resourcePolicy(rules).rules
-  const open = rules.filter(
-    ({ uri }) => !writing.includes(uri) || isDeepStrictEqual(texts(before, uri), texts(next, uri)),
-  )
+  const open = rules.filter(({ uri }) => {
+    const same = isDeepStrictEqual(texts(before, uri), texts(next, uri))
+    return judgedAnew ? same && !writing.includes(uri) : same || !writing.includes(uri)
+  })
   const named = rules.map((one) => one.uri)
   return writeRego(
     resourcePolicy(open, current === null ? [] : otherRules({ rules: before }, [...named, ...withdrawn])),

@@ -1,4 +1,4 @@
-import { TransportError, VerificationError } from '../base/errors.ts'
+import { TransportError } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { call, failureOf, kbsError, objectOf, type Answer } from './call.ts'
@@ -90,7 +90,10 @@ export function rcarSession(url: string, attester: Attester, ports: Ports, optio
         answer = await read(path, held)
       }
       const uri = `kbs:///${path.join('/')}`
-      if (answer.status !== 200) throw await explained(kbsError(`reading ${uri}`, uri, answer), held, options)
+      if (answer.status !== 200) {
+        const { explained } = await import('./denial.ts')
+        throw explained(kbsError(`reading ${uri}`, uri, answer), held.claims, options.rule)
+      }
       return attester.decryptJwe(answer.body.toString('utf8'))
     },
   }
@@ -124,19 +127,6 @@ async function post(ports: Ports, url: string, body: unknown, cookies: Cookies):
   const headers: Record<string, string> = { 'content-type': 'application/json' }
   if (cookies.size > 0) headers['cookie'] = cookieHeader(cookies)
   return call(ports, url, { method: 'POST', headers, body: JSON.stringify(body) })
-}
-
-/** A denial says nothing of its reason. What the policy had before it stands in the token. */
-async function explained(error: Error, { claims }: Session, { rule }: RcarOptions): Promise<Error> {
-  if (!(error instanceof VerificationError)) return error
-  const { seenBy } = await import('./denial.ts')
-  const { subject, remedy, cause, code } = error
-  const lines = seenBy(claims, rule).map((line) => `\n  ${line}`)
-  return new VerificationError(code, `${error.message}. The policy compares this:${lines.join('')}`, {
-    subject,
-    remedy,
-    cause,
-  })
 }
 
 function notKbs(url: string, what: string): TransportError {

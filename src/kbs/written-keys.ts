@@ -13,15 +13,17 @@ export interface WrittenKeys {
 /** For a KBS whose owner can look into it, and for sources that may be written again. */
 export const noMarks: WrittenKeys = { checkFree: () => Promise.resolve(), mark: () => Promise.resolve() }
 
+/** Reference value that stands where a fresh key was written under a URI. */
+export const keyMark = (uri: string): string => `sealwright/resource/${parseKbsUri(uri).join('/')}`
+
 /**
  * Marks of fresh keys as reference values: a KBS overwrites silently, and a key that is gone makes every image unreadable that it was for. The mark says
  * that a key was written, and nothing about it. A credential that may not read or write reference values goes without.
  */
 export function markedKeys(kbs: Pick<KbsAdmin, 'referenceValue' | 'setReferenceValue'>): WrittenKeys {
-  const id = (uri: string): string => `sealwright/resource/${parseKbsUri(uri).join('/')}`
   return {
     checkFree: async (uri) => {
-      if ((await ifAuthorized(kbs.referenceValue(id(uri)), null)) === null) return
+      if ((await ifAuthorized(kbs.referenceValue(keyMark(uri)), null)) === null) return
       throw new InputError(
         'state-conflict',
         `${uri} holds the key of an earlier job, whose images would become unreadable`,
@@ -33,7 +35,7 @@ export function markedKeys(kbs: Pick<KbsAdmin, 'referenceValue' | 'setReferenceV
       )
     },
     mark: async (uri) => {
-      await ifAuthorized(kbs.setReferenceValue(id(uri), 'written'), null)
+      await ifAuthorized(kbs.setReferenceValue(keyMark(uri), 'written'), null)
     },
   }
 }

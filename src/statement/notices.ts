@@ -5,6 +5,8 @@
 export const noticeTypes = {
   status: 'https://sealwright.dev/status/v1',
   archive: 'https://sealwright.dev/archive/v1',
+  /** Its subject is a plan: what `kbs-publish` wrote to a KBS. */
+  'kbs-state': 'https://sealwright.dev/kbs-state/v1',
 } as const
 export type NoticeKind = keyof typeof noticeTypes
 

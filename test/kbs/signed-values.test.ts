@@ -57,6 +57,27 @@ test.each<[string, string, () => Promise<string>]>([
   ['another image', 'denied', async () => entry(await sign('a.json'), ', images: [other-image]')],
   ['a revoked value', 'revoked', async () => entry(await sign('a.json'), `, revoked: [${good}]`)],
   [
+    'a value that the entry of another document revokes',
+    'revoked',
+    async () => {
+      const b = await sign('b.json', { values: [{ shape: { vcpus: 4 }, measured: { measurement: other } }] })
+      return `signed-values: [${place.item(await sign('a.json'))}, ${place.item(b, `, revoked: [${good}]`)}]`
+    },
+  ],
+  [
+    'a revoked value that the plan registers itself',
+    'revoked',
+    async () => `${entry(await sign('a.json'), `, revoked: [${other}]`)}\nreference-values: {mine: {x: [${other}]}}`,
+  ],
+  [
+    'a revoked value in the form of another claim',
+    'revoked',
+    async () => {
+      const base64 = Buffer.from(other, 'hex').toString('base64')
+      return `${entry(await sign('a.json'), `, revoked: [${other}]`)}\nreference-values: {measurement: ["${base64}"]}`
+    },
+  ],
+  [
     'a name that the plan gives too',
     'file-invalid',
     async () => `${entry(await sign('a.json'))}\nreference-values: {snp_launch_measurement: [${other}]}`,
@@ -66,6 +87,15 @@ test.each<[string, string, () => Promise<string>]>([
   const text = await plan()
   for (const mode of ['plan', 'apply']) await expect(run(text, mode)).rejects.toMatchObject({ code })
   expect(await place.admin.referenceValue('snp_launch_measurement')).toBeNull()
+})
+
+const revokedGuests = `[{technology: snp, measurements: [${other}]}]`
+test.each([
+  ['a rule', `resources: [{uri: "kbs:///a/b/c", source: kept, admit: ${revokedGuests}}]`],
+  ['an image policy', `image-policy: {images: [{image: r.example/a, key: "kbs:///a/b/k"}], admit: ${revokedGuests}}`],
+])('%s for guests of a revoked measurement is refused', async (_, member) => {
+  const text = `${entry(await sign('a.json'), `, revoked: [${other}]`)}\n${member}`
+  for (const mode of ['plan', 'apply']) await expect(run(text, mode, '')).rejects.toMatchObject({ code: 'revoked' })
 })
 
 test('values that no policy of Trustee reads are refused by name', async () => {

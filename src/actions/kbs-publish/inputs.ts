@@ -1,3 +1,4 @@
+import { readStateChoice, type StateChoice } from '../../tasks/publish/state-choice.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { readFile } from 'node:fs/promises'
 import { InputError } from '../../base/errors.ts'
@@ -16,6 +17,8 @@ export interface PublishInputs {
   /** Text and path of the plan, or null for one that is made here. */
   plan: { text: string; path: string } | null
   mode: 'plan' | 'apply'
+  /** Where its signed state is kept; null for none. */
+  state: StateChoice | null
 }
 
 /** @throws InputError `input-missing`, `input-invalid`, `file-missing` */
@@ -39,7 +42,14 @@ export async function readInputs(raw: RawInputs, ports: Ports): Promise<PublishI
       remedy: 'Set `admin-key` to env:NAME or a file.',
     })
   }
-  return { kbsUrl, adminKey, admin, mode, plan: raw.text('plan') === '' ? null : await planFile(raw.path('plan')) }
+  const state = await readStateChoice({
+    reference: raw.text('signed-state'),
+    key: await raw.secret('state-key'),
+    publicKeys: raw.list('state-public-key').map((path) => raw.path('state-public-key', path)),
+    signs: mode === 'apply',
+  })
+  const plan = raw.text('plan') === '' ? null : await planFile(raw.path('plan'))
+  return { kbsUrl, adminKey, admin, mode, plan, state }
 }
 
 async function planFile(path: string): Promise<{ text: string; path: string }> {

@@ -1,4 +1,5 @@
 import { initdataAlgorithms } from '../../initdata/document.ts'
+import { evidenceFormats } from '../../tee/formats/types.ts'
 import type { Command } from '../command.ts'
 import { option } from '../tee/evidence-options.ts'
 
@@ -26,5 +27,20 @@ export const initdataCommands: Readonly<Record<string, Command>> = {
     positional: 'file',
     examples: ['sealwright initdata show initdata.toml --json'],
     run: async (inputs) => (await import('./make.ts')).initdataShow(inputs),
+  },
+  'initdata check': {
+    description:
+      'Compares an initdata document with evidence, a token or a pod. It names what differs. Exits with 1 if something does. Signatures are not checked.',
+    inputs: [
+      option('file', 'Initdata document (TOML).', '', true),
+      option('evidence', 'File with evidence: HOST_DATA of SNP, MRCONFIGID of TDX or PCR 8 of a vTPM is compared.'),
+      option('format', `Form of the evidence: auto, or one of ${evidenceFormats.join(', ')}.`, 'auto'),
+      option('token', 'File with a token of Trustee (EAR): its claim init_data is compared.'),
+      option('annotation', 'File with the value of the annotation for a pod.'),
+      option('pod', 'Kubernetes manifest: the annotation of each pod in it is compared.'),
+    ],
+    positional: 'file',
+    examples: ['sealwright initdata check initdata.toml --pod pod.yaml --evidence evidence.json'],
+    run: async (inputs) => (await import('./check.ts')).initdataCheck(inputs),
   },
 }

@@ -24,6 +24,7 @@ const words: Readonly<Record<Receipt['kind'], string>> = {
   'test-result': 'test result',
   status: 'status',
   archive: 'archive record',
+  'kbs-state': 'state of a KBS',
   'inventory-document': 'file inventory (document)',
   'evidence-bundle': 'raw evidence and journal',
   'image-signature': 'image signature (legacy tag)',

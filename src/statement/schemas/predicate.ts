@@ -9,6 +9,7 @@ import { encryptionForms } from './encryption.ts'
 import { evidenceForms } from './evidence.ts'
 import type { Forms } from './forms.ts'
 import { inventoryForms } from './inventory.ts'
+import { kbsStateForms } from './kbs-state.ts'
 import { openvexForms } from './openvex.ts'
 import { promotionForms } from './promotion.ts'
 import { provenanceForms } from './provenance.ts'
@@ -33,6 +34,7 @@ const all = {
   'test-result': testResultForms,
   status: statusForms,
   archive: archiveForms,
+  'kbs-state': kbsStateForms,
 }
 export type PredicateKind = keyof typeof all
 type Predicates = { [K in PredicateKind]: z.infer<(typeof all)[K]['tolerant']> }

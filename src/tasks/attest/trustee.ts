@@ -12,6 +12,7 @@ import { trustVector } from '../../kbs/ear-vector.ts'
 import { checkEar, type EarTrust } from '../../kbs/ear.ts'
 import { askForEar } from '../../kbs/passport.ts'
 import { rcarSession } from '../../kbs/rcar.ts'
+import { httpOf, isGrpc } from '../../kbs/uri.ts'
 import type { EarFinding } from './findings.ts'
 import { noTpmByRest } from './no-tpm.ts'
 
@@ -53,11 +54,12 @@ async function byService(
   pinned: EarTrust | null,
   ports: Ports,
 ): Promise<EarFinding> {
-  if (technology === 'tpm') throw noTpmByRest()
+  if (technology === 'tpm' && !isGrpc(asUrl)) throw noTpmByRest()
+  const { binding, evidence } = await client.openReport()
+  if (technology === 'tpm') checkTpmKey(primary(parseJson(evidence.toString('utf8'), 'evidence')))
   const holder = { technology, openReport: client.openReport, decryptJwe: client.decryptJwe }
   const jwt = await askForEar({ holder, asUrl, ports, policy })
   const ear = checkEar(jwt, pinned ?? { keys: await publishedKeys(asUrl, ports) }, ports.clock.now())
-  const { binding } = await client.openReport()
   checkEarBinding(ear, { technology, policy, runtimeData: objectOf(binding) })
   await client.attachEar(jwt)
   return {
@@ -120,14 +122,14 @@ function checkTpmKey(evidence: JsonValue): void {
 
 /** Keys that an Attestation Service says are its own. @throws TransportError `kbs-error` where it publishes none */
 async function publishedKeys(asUrl: string, ports: Ports): Promise<KeyObject[]> {
-  const answer = await call(ports, `${asUrl}/.well-known/jwks.json`, { method: 'GET' })
+  const answer = await call(ports, `${httpOf(asUrl)}/.well-known/jwks.json`, { method: 'GET' })
   const jwks = answer.status === 200 ? parseJson(answer.body.toString('utf8'), asUrl) : null
   const keys = isObject(jwks) ? jwks['keys'] : undefined
   if (!Array.isArray(keys)) {
     throw new TransportError('kbs-error', `the Attestation Service publishes no keys: it answered ${answer.status}`, {
       subject: asUrl,
       remedy:
-        'Give the base URL of its REST door (restful-as), or `trustee-keys`; the one inside a KBS publishes none.',
+        'Give the address of its REST or gRPC interface (restful-as, grpc-as), or `trustee-keys`; the one inside a KBS publishes none.',
     })
   }
   return keys.filter(isObject).flatMap(publicKey)

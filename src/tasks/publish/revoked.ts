@@ -13,17 +13,21 @@ import type { TaskContext } from '../context.ts'
 /** Largest revocation list and largest key file, in bytes. */
 const limits = { list: 4 << 20, key: 64 << 10 } as const
 
-/** What may count no more: the revocation lists of a plan, verified and current. */
+/** What may count no more anywhere in a plan: by a verified and current revocation list, or by the plan's own word beside one of its documents. */
 export interface Revoked {
   lists: readonly OpenedRevocations[]
-  /** Values in hex, each with the list that names it and the reason given there. */
+  /** Values in hex, each with who revoked it and the reason given there. */
   why: ReadonlyMap<string, string>
 }
 
+/** Who serves `file:PATH`, and the time. */
+export type FileContext = Pick<TaskContext, 'ports'> & { readonly caller: Pick<TaskContext['caller'], 'fetch'> }
+
 /** @throws VerificationError `signature-invalid`, `format-invalid`, `expired` */
-export async function readRevocations(plan: Plan, { caller, ports }: TaskContext): Promise<Revoked> {
+export async function readRevocations(plan: Plan, { caller, ports }: FileContext): Promise<Revoked> {
   const lists: OpenedRevocations[] = []
   const why = new Map<string, string>()
+  for (const value of plan['signed-values'].flatMap(({ revoked }) => revoked)) why.set(value, '`revoked` of the plan')
   for (const { file, keys } of plan.revocations) {
     const read = async (path: string, limit: number): Promise<Buffer> =>
       collect(await caller.fetch(`file:${path}`), limit, path)
@@ -44,9 +48,10 @@ export function namedInPlan(plan: Plan, { why }: Revoked): VerificationError | n
     [...why.keys()].flatMap((hex) => [hex, ...trusteeForms(hex).map(([, form]) => form)].map((one) => [one, hex])),
   )
   const given: [string, JsonValue][] = [
-    ...Object.entries(plan['reference-values']).flatMap(([id, value]) =>
-      (Array.isArray(value) ? value : [value]).map((one): [string, JsonValue] => [`reference-values: ${id}`, one]),
-    ),
+    ...Object.entries(plan['reference-values']).map(([id, value]): [string, JsonValue] => [
+      `reference-values: ${id}`,
+      value,
+    ]),
     ...[...plan.resources, ...(plan['image-policy'] === undefined ? [] : [plan['image-policy']])].flatMap((one) =>
       one.admit.flatMap(({ measurements }) =>
         measurements.map((value): [string, JsonValue] => [`admit: ${one.uri}`, value]),
@@ -54,10 +59,17 @@ export function namedInPlan(plan: Plan, { why }: Revoked): VerificationError | n
     ),
   ]
   for (const [where, value] of given) {
-    const hex = typeof value === 'string' ? forms.get(value) : undefined
+    const hex = textsIn(value)
+      .map((text) => forms.get(text))
+      .find((one) => one !== undefined)
     if (hex !== undefined) return revokedError(where, hex, why.get(hex) ?? '', 'Take the value out of the plan.')
   }
   return null
+}
+
+function textsIn(value: JsonValue): string[] {
+  if (typeof value === 'string') return [value]
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsIn) : []
 }
 
 /** @param by who revoked it, and why */

@@ -6,8 +6,7 @@ import type { Plan } from '../../kbs/plan-schema.ts'
 import { notCurrent } from '../../tee/reference/envelope.ts'
 import { trusteeValues } from '../../tee/reference/trustee-values.ts'
 import type { ReferenceValues } from '../../tee/reference/values.ts'
-import type { TaskContext } from '../context.ts'
-import { add, endedBy, namedInPlan, revokedError, type Revoked } from './revoked.ts'
+import { add, endedBy, namedInPlan, revokedError, type FileContext, type Revoked } from './revoked.ts'
 import { openSignedValues } from './value-signer.ts'
 
 type Signed = Plan['signed-values'][number]
@@ -32,7 +31,7 @@ export interface SignedValues {
  *
  * @throws VerificationError `signature-invalid`, `expired` (not valid yet), `denied` (beyond what the signer may say); InputError `file-invalid`
  */
-export async function withSignedValues(plan: Plan, revoked: Revoked, context: TaskContext): Promise<SignedValues> {
+export async function withSignedValues(plan: Plan, revoked: Revoked, context: FileContext): Promise<SignedValues> {
   const lists = new Map<string, Set<string>>()
   const expired = new Map<string, Set<string>>()
   const notes = revoked.lists.map(listNote)
@@ -47,11 +46,10 @@ export async function withSignedValues(plan: Plan, revoked: Revoked, context: Ta
     const { values, left } = trusteeValues(document)
     const late = notCurrent(document, signed.file, now)
     if (late !== null && !isOver(document, now)) throw late
-    const [gone, by] = revokedIn(document, signed, revoked)
+    const [gone, by] = revokedIn(document, revoked)
     if (gone !== null) {
       const remedy = 'Take a document without it: what was revoked counts no more, whoever signed it.'
       problems.push(revokedError(signed.file, gone, by, remedy))
-      for (const [id, known] of endedBy([gone, ...signed.revoked], plan)) for (const one of known) add(ended, id, one)
     }
     problems.push(late)
     if (Object.keys(values).length === 0) throw nothingRead(signed, document)
@@ -88,10 +86,10 @@ function isOver(document: ReferenceValues, now: Date): boolean {
 }
 
 /** A revoked value of a document, and who revoked it. */
-function revokedIn(document: ReferenceValues, { revoked }: Signed, { why }: Revoked): [string | null, string] {
+function revokedIn(document: ReferenceValues, { why }: Revoked): [string | null, string] {
   const all = document.values.flatMap(({ measured }) => Object.values(measured))
-  const gone = all.find((one) => why.has(one) || revoked.includes(one)) ?? null
-  return [gone, why.get(gone ?? '') ?? '`revoked` of the plan']
+  const gone = all.find((one) => why.has(one)) ?? null
+  return [gone, why.get(gone ?? '') ?? '']
 }
 
 function check(document: ReferenceValues, { file, technologies, images }: Signed): void {

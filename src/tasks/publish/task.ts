@@ -21,14 +21,18 @@ import {
   withdrawalOf,
   type Withdrawal,
 } from '../../kbs/managed.ts'
+import { checkState, readAnchor, signedStateSchema, withSignedDigest } from '../../kbs/signed-state.ts'
 import { withImagePolicy } from '../../kbs/image-policy.ts'
 import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
+import { withInitdata } from './initdata.ts'
 import { measurementOf } from './measurement.ts'
+import { sealedByPlan } from './sealed-secrets.ts'
 import { availableOf, secretsOf } from './secrets.ts'
 import { closeEnded, readRevocations, withdrawEnded } from './revoked.ts'
 import { refusedAfterWithdrawal, withSignedValues } from './signed-values.ts'
+import type { Digest } from '../../oci/types.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
 export const publishRequestSchema = z.strictObject({
@@ -43,6 +47,8 @@ export const publishRequestSchema = z.strictObject({
   admin: z.strictObject({ role: z.string(), issuer: z.string(), audience: z.string() }).optional(),
   /** Null for one that is made here. */
   plan: z.strictObject({ text: z.string(), path: z.string() }).nullable(),
+  /** The last signed state of this plan; null for none yet, left out where none is kept. */
+  state: signedStateSchema.nullable().optional(),
   /** What an earlier run wrote there; null for none. */
   written: writtenSchema.nullable(),
 })
@@ -53,6 +59,12 @@ export interface PublishResult {
   desired: Desired | null
   changes: Change[]
   uris: string[]
+  /** Name of the plan, and SHA-256 of `plan.json`. */
+  plan: { name: string; digest: Digest }
+  /** Value of the pod annotation for initdata; empty where the plan names no document. */
+  initdata: string
+  /** `sealed-secrets.json` was delivered. */
+  sealed: boolean
 }
 
 /** Plans and applies keys, policies and reference values on a KBS. The plan and what was written are delivered as it goes on. */
@@ -69,7 +81,9 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     request.plan === null
       ? await ownPlan(embedded !== null, context)
       : await filledPlan(await parsePlan(request.plan.text, request.plan.path), Object.keys(known.resources), context)
-  await caller.deliver('plan.json', once(`${JSON.stringify(whole, null, 2)}\n`))
+  const understood = `${JSON.stringify(whole, null, 2)}\n`
+  const named = { name: whole.name, digest: sha256(understood) }
+  await caller.deliver('plan.json', once(understood))
   const { plan: present, ended } = currentPlan(whole, ports.clock.now())
   const revoked = await readRevocations(present, context)
   const {
@@ -79,7 +93,10 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     ended: endedValues,
     expired,
   } = await withSignedValues(present, revoked, context)
-  const { plan, made, notes: guestNotes } = withImagePolicy(signed)
+  const guests = withImagePolicy(signed)
+  const { sealed, ...secrets } = await sealedByPlan(withSignedDigest(guests.plan, request.state), context)
+  const { plan, annotation: initdata, notes: initdataNotes } = await withInitdata(secrets.plan, context)
+  const made = new Map([...guests.made, ...secrets.made])
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
@@ -102,14 +119,22 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     (embedded !== null || plan['replace-global'] === undefined) &&
     isDeepStrictEqual(ending(), nothingEnds)
   ) {
-    const result: PublishResult = { desired: null, changes: [], uris: Object.keys(written.resources) }
+    const result: PublishResult = {
+      desired: null,
+      changes: [],
+      uris: Object.keys(written.resources),
+      plan: named,
+      initdata,
+      sealed: false,
+    }
     return { result, events: [] }
   }
   const surroundings = { embedded: embedded !== null, current, withdrawn: ending().rules }
   const desired = desiredState(plan, surroundings)
   desired.notes.push(
     ...notes,
-    ...guestNotes,
+    ...guests.notes,
+    ...initdataNotes,
     ...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`),
   )
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
@@ -119,16 +144,24 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   if (next !== null && plan['replace-global'] === undefined) checkReplacement(plan, null, last, next)
   const admin = open()
   let marker: Marker = 'unreadable'
+  const checkSigned = async (isAsked: boolean): Promise<void> => {
+    if (request.state === undefined) return
+    const anchor = isAsked ? await readAnchor(admin, plan.name) : 'unreadable'
+    const expected = [next, guests.plan['replace-global']]
+    checkState(request.state, { kbs: request.kbs, name: plan.name, anchor, marker, expected })
+  }
+  if (embedded !== null || given === null) await checkSigned(embedded !== null)
   if (embedded === null && given === null) desired.notes.push(unasked)
   if (embedded === null && given !== null) {
     await admin.probeVersion()
     await admin.probeOpenAdmin()
     if (share !== null) managed = await readManaged(admin)
+    if (next !== null || request.state !== undefined) marker = await readMarker(admin)
+    await checkSigned(true)
     if (next !== null) {
-      marker = await readMarker(admin)
       // A policy of ours without its mark: the KBS was emptied since this job wrote it.
       if (marker === null) written.resourcePolicy = null
-      checkReplacement(plan, marker, marker === null ? null : last, next)
+      checkReplacement(plan, marker, marker === null ? null : (last ?? request.state?.resourcePolicy ?? null), next)
       if (marker === 'unreadable')
         ports.log.warn(
           'the admin credential may not read reference values: `replace-global` is compared with what this job wrote, not with what earlier jobs wrote',
@@ -152,7 +185,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const changes = await apply({
     kbs: admin,
     desired,
-    closed: (writing) => closedPolicy(plan, surroundings, writing),
+    closed: (writing, judgedAnew) => closedPolicy(plan, surroundings, writing, judgedAnew),
     secret: secretsOf(plan, request.kbs, made, context),
     available: availableOf(plan, made, context),
     keys: embedded === null && given !== null ? markedKeys(admin) : noMarks,
@@ -168,10 +201,20 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     save: (next) => caller.deliver('written.json', once(JSON.stringify(next))),
     log: ports.log,
     dryRun,
+    hidesPolicies: embedded === null,
   })
   if (!dryRun && embedded === null && desired.attestationPolicy !== null)
     desired.notes.push(await probeGenerated(request.url, ports))
-  const result: PublishResult = { desired, changes: [...gone, ...changes], uris: desired.uris }
+  const isSealed = mode === 'apply' && Object.keys(sealed).length > 0
+  if (isSealed) await caller.deliver('sealed-secrets.json', once(`${JSON.stringify(sealed, null, 2)}\n`))
+  const result: PublishResult = {
+    desired,
+    changes: [...gone, ...changes],
+    uris: desired.uris,
+    plan: named,
+    initdata,
+    sealed: isSealed,
+  }
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
   return { result, events: mode === 'apply' ? [eventOf(uris)] : [] }
 })

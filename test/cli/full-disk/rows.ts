@@ -25,6 +25,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'policy init': { type: `--image ${image} --public-key PLACE/key.pub --output PLACE/out/policy.yml` },
   'kbs dev-server': { type: '--directory PLACE/server --listen 127.0.0.1:0' },
   'kbs doctor': 'reads',
+  'kbs drift': { type: 'embedded:PLACE/kbs --plan PLACE/plan.yml' },
   'kbs policy test': 'reads',
   decrypt: { type: 'oci:PLACE/closed --decryption-key PLACE/rsa.pem --output oci:PLACE/plain' },
   rewrap: {
@@ -45,6 +46,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'image-policy check': 'reads',
   'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
   'initdata show': 'reads',
+  'initdata check': 'reads',
   'secret seal': {
     type: 'kbs:///a/b/c --key PLACE/status.pem --key-uri kbs:///a/b/k --output PLACE/out/secret.sealed',
   },
