@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isObject, parseJson } from '../src/base/json.ts'
+import { fieldOf } from '../src/encoding/protobuf.ts'
 import type { Descriptor } from '../src/oci/types.ts'
 import { peer } from './peers.ts'
 import { scratch } from './ports.ts'
@@ -24,7 +25,7 @@ export interface DecoderOptions {
 /** Opens a layer as containerd has it opened: ciphertext on stdin, the descriptor in a protobuf `Any` on descriptor 3. */
 export function decode(layer: Descriptor, sealed: Uint8Array, { keys, env }: DecoderOptions): Promise<Decoded> {
   const payload = Buffer.from(JSON.stringify({ DecryptConfig: { Parameters: null }, Descriptor: layer }))
-  const any = Buffer.concat([bytesField(1, Buffer.from('io.containerd.ocicrypt.v1.Payload')), bytesField(2, payload)])
+  const any = Buffer.concat([fieldOf(1, 'io.containerd.ocicrypt.v1.Payload'), fieldOf(2, payload)])
   return run(keys === undefined ? [] : ['-decryption-keys-path', keys], sealed, any, env)
 }
 
@@ -73,12 +74,4 @@ function run(
     const third = child.stdio[3]
     if (third !== null && third !== undefined && 'end' in third) third.on('error', () => {}).end(payload ?? '')
   })
-}
-
-/** Field of a protobuf message with the length before it. */
-function bytesField(number: number, bytes: Buffer): Buffer {
-  const head = [(number << 3) | 2]
-  let left = bytes.length
-  for (; left > 0x7f; left >>>= 7) head.push((left & 0x7f) | 0x80)
-  return Buffer.concat([Buffer.from([...head, left]), bytes])
 }

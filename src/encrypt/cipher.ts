@@ -97,6 +97,10 @@ export function macProblem(subject: string): VerificationError {
   )
 }
 
+/** For a layer that does not decrypt to what its private options say. */
+export const otherContentRemedy =
+  'The image was not encrypted as it says, or was damaged: publish it again. A program that recompressed and encrypted it in one step has to do so in two.'
+
 /** Decrypts bytes that were authenticated before; the digest of what comes out is checked at the end (it alone protects the nonce). */
 export async function* decrypting(
   source: ByteSource,
@@ -118,7 +122,7 @@ export async function* decrypting(
       `the layer ${subject} decrypts to ${found}, its private options say ${digest}`,
       {
         subject,
-        remedy: 'The image was not encrypted as it says: publish it again.',
+        remedy: otherContentRemedy,
       },
     )
   }

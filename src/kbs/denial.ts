@@ -4,7 +4,8 @@ import { visible } from '../base/printable.ts'
 import type { Technology } from '../base/technology.ts'
 import { submodsOf, vectorOf } from './ear-vector.ts'
 import { claimForms } from './measurement-form.ts'
-import { measurementPath, type ResourceRule } from './rego/resource-policy.ts'
+import { registerPath } from './registers.ts'
+import { measurementPath, usualAppraisal, type ResourceRule } from './rego/resource-policy.ts'
 
 /** Characters that are shown of one claim: a measurement has 96. */
 const shown = 130
@@ -24,7 +25,7 @@ export function explained(error: Error, claims: JsonObject, rule?: Pick<Resource
  *
  * @param claims claims of the token, as the KBS gave it
  */
-export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | 'job'>): string[] {
+export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | 'job' | 'appraisal'>): string[] {
   const submods = submodsOf(claims)
   if (submods.length === 0) return ['the token has no appraisal that a policy of ours could read']
   const lines = submods.map(({ name, status, cell }) => {
@@ -33,6 +34,10 @@ export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | '
     return `status of ${text(name)}: ${text(status)}${status === 'affirming' ? '' : `, must be affirming${why === '' ? '' : ` (${why})`}`}`
   })
   const cpu = submods.find(({ name }) => name === 'cpu0')
+  const appraisal = cpu?.cell['ear.appraisal-policy-id']
+  const counting = rule?.appraisal ?? usualAppraisal
+  if (typeof appraisal !== 'string' || !counting.includes(appraisal))
+    lines.push(compared('appraisal policy', appraisal, counting))
   const evidence = cpu === undefined ? undefined : cpu.cell[annotated]
   if (!isObject(evidence)) return lines
   const technology = technologyOf(evidence)
@@ -41,6 +46,8 @@ export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | '
   else {
     const wanted = admitted === undefined ? undefined : claimForms(technology, admitted.measurements)
     lines.push(compared(`${technology} measurement`, valueAt(evidence, measurementPath[technology]), wanted))
+    for (const [name, values] of Object.entries(admitted?.registers ?? {}))
+      lines.push(compared(name, valueAt(evidence, registerPath(technology, name)), values))
     if (rule !== undefined && admitted === undefined)
       lines.push(`technology: ${technology}; the plan admits ${rule.admit.map((one) => one.technology).join(', ')}`)
   }

@@ -3,6 +3,7 @@ import { technologies } from '../base/technology.ts'
 import { imagePolicyProblems, policyImageForm, usualPolicyUri } from './image-policy.ts'
 import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
+import { registerProblem } from './registers.ts'
 import { sealedSecretProblems } from './sealed-plan.ts'
 import { kbsUriForm } from './uri.ts'
 
@@ -15,6 +16,8 @@ const admissionForm = z.strictObject({
   technology,
   /** Launch measurements in lower-case hex: 96 digits, 64 of a TPM (PCR 11). Sample evidence always has the same one. */
   measurements: z.array(text).min(1).max(64).optional(),
+  /** Further registers by the names of Trustee's claims (`rtmr_1`, `pcr11`), each with the values that a guest may have. */
+  registers: z.record(text, z.array(text).min(1).max(64)).optional(),
   /** Values of the `init_data` claim that a guest must have. */
   initdata: z.array(text).max(64).default([]),
 })
@@ -25,6 +28,10 @@ const admission = admissionForm.transform(({ measurements, ...one }, context) =>
     const message = measurementProblem(one.technology, value)
     if (message !== null) context.addIssue({ code: 'custom', path: ['measurements', n], message })
   })
+  for (const [name, values] of Object.entries(one.registers ?? {})) {
+    const message = registerProblem(one.technology, name, values)
+    if (message !== null) context.addIssue({ code: 'custom', path: ['registers', name], message })
+  }
   const known = measurements ?? (one.technology === 'sample' ? [sampleLaunchDigest] : null)
   if (known !== null) return { ...one, measurements: known }
   context.addIssue({ code: 'custom', path: ['measurements'], message: 'is missing' })
@@ -161,6 +168,14 @@ export const planSchema = z
     'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
     'resource-policy': z.enum(['generate', 'leave']).default('generate'),
+    /** Ids of the appraisal policies of the Attestation Service (without `_cpu`) whose status counts. */
+    'appraisal-policies': z
+      .array(
+        z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'write the id that the policy was uploaded under, without _cpu'),
+      )
+      .min(1)
+      .max(16)
+      .default(['default']),
     /** Digest of the resource policy that we wrote last, `first`, or `signed` (the one of the signed state): replaces the one policy of a KBS that is not embedded. */
     'replace-global': z
       .union([

@@ -7,6 +7,7 @@ import { cookieHeader, hasSession, nextCookies } from './cookies.ts'
 import type { EarTrust } from './ear.ts'
 import type { ResourceRule } from './rego/resource-policy.ts'
 import { checkSessionToken, type SessionToken } from './session-token.ts'
+import { refusedEvidence } from './tpm-key.ts'
 import type { ResourcePath } from './uri.ts'
 
 /** The attesting side: evidence over SHA-384 of JCS `{additional-evidence, nonce, tee-pubkey}`, and the key that answers are made for. */
@@ -27,7 +28,7 @@ export interface RcarOptions {
   /** Who may sign the session's token; left out, the KBS is believed, which judges the token anyway. */
   readonly trust?: EarTrust | undefined
   /** The rule that a plan has for the resource: a denial says what differs from it. */
-  readonly rule?: Pick<ResourceRule, 'admit' | 'job'> | undefined
+  readonly rule?: Pick<ResourceRule, 'admit' | 'job' | 'appraisal'> | undefined
 }
 
 /** An attested session. Any 401 of `attest` or of a read means that it is over: a new one is shaken hands for, once. */
@@ -62,7 +63,7 @@ export function rcarSession(url: string, attester: Attester, ports: Ports, optio
       const answer = await attest(ports, url, body, cookies)
       // Trustee says the same of an expired session and of bad evidence: a new session tells them apart.
       if (answer.status === 401 && attempt === 0) continue
-      if (answer.status !== 200) throw kbsError('attesting', url, answer)
+      if (answer.status !== 200) throw refusedEvidence(kbsError('attesting', url, answer), evidence)
       const token = objectOf(answer, url, 'a token')['token']
       if (typeof token !== 'string') throw notKbs(url, 'gave no token')
       const trust = options.trust ?? null

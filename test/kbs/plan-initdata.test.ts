@@ -113,8 +113,8 @@ describe('a plan with initdata', () => {
     expect(gives('team/secret/own', 'snp', strict.digest)).toBe(false)
     expect(gives('team/secret/own', 'snp', '0'.repeat(64))).toBe(true)
     expect(fromInitdataAnnotation(outputs['initdata'] ?? '')).toEqual(strict.bytes)
-    expect(JSON.stringify(report)).toContain('other.toml: its policy.rego always allows CreateContainerRequest')
-    expect(JSON.stringify(report)).not.toContain('initdata.toml: its policy.rego')
+    expect(JSON.stringify(report)).toContain('other.toml, agent policy: It always allows CreateContainerRequest')
+    expect(JSON.stringify(report)).not.toContain('initdata.toml, agent policy')
   })
 
   test.each([

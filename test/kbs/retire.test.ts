@@ -164,6 +164,25 @@ describe('what a plan names no more', () => {
   })
 })
 
+test('a value that another plan registered is not replaced: the guests of both would be judged by it', async () => {
+  const kbs = embedded()
+  const two = (value: string): string => `name: two\nreference-values: {tcb: [${value}]}\n${onlyB}`
+  await kbs.job(`name: one\nreference-values: {tcb: [9]}\nresources:\n${entry(a)}`)
+  for (const mode of ['plan', 'apply'])
+    await expect(kbs.job(two('1'), mode)).rejects.toMatchObject({ code: 'state-conflict', subject: 'tcb' })
+  await kbs.job(two('9'))
+  // Neither may change it now, and it stays until the last one leaves it out.
+  await expect(kbs.job(`name: one\nreference-values: {tcb: [1]}\nresources:\n${entry(a)}`)).rejects.toMatchObject({
+    code: 'state-conflict',
+  })
+  await kbs.job(`name: one\nresources:\n${entry(a)}`)
+  await kbs.job(two('1'))
+  const value = (admin: KbsAdmin): Promise<unknown> => admin.referenceValue('tcb')
+  expect(await kbs.asAdmin(value)).toEqual([1])
+  await kbs.job(`name: two\n${onlyB}`)
+  expect(await kbs.asAdmin(value)).toEqual([])
+})
+
 test('new bytes never stand under an earlier, wider rule', async () => {
   const kbs = embedded()
   await kbs.job(both)

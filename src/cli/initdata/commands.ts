@@ -43,4 +43,19 @@ export const initdataCommands: Readonly<Record<string, Command>> = {
     examples: ['sealwright initdata check initdata.toml --pod pod.yaml --evidence evidence.json'],
     run: async (inputs) => (await import('./check.ts')).initdataCheck(inputs),
   },
+  'initdata put': {
+    description:
+      'Puts initdata or a policy for guests into a registry or OCI layout. It is an artifact with a digest, which sign-attest signs.',
+    inputs: [
+      option('file', 'File to put; it is read as what --kind says.', '', true),
+      option('kind', 'initdata, agent-policy, image-policy or resource-policy.', 'initdata'),
+      option('to', 'Where it is put: oci:DIR:TAG or HOST/NAME:TAG.', '', true),
+    ],
+    positional: 'file',
+    examples: [
+      'sealwright initdata put initdata.toml --to registry.example.org/team/app-initdata:1.0',
+      'sealwright initdata put policy.rego --kind agent-policy --to oci:policies:agent',
+    ],
+    run: async (inputs, context) => (await import('./artifact.ts')).artifactPut(inputs, context),
+  },
 }

@@ -12,6 +12,7 @@ import { trustVector } from '../../kbs/ear-vector.ts'
 import { checkEar, type EarTrust } from '../../kbs/ear.ts'
 import { askForEar } from '../../kbs/passport.ts'
 import { rcarSession } from '../../kbs/rcar.ts'
+import { quoteKey, tpmKeyRemedy } from '../../kbs/tpm-key.ts'
 import { httpOf, isGrpc } from '../../kbs/uri.ts'
 import type { EarFinding } from './findings.ts'
 import { noTpmByRest } from './no-tpm.ts'
@@ -108,15 +109,12 @@ async function byKbs(
   return { from: `KBS ${kbsUrl}`, status: ear.status, vector: trustVector(ear), pinned: pinned !== null, jwt }
 }
 
-/** Trustee takes TPM quotes by RSASSA keys alone, and says of others only that attesting failed. */
+/** Refuses before anything is sent: Trustee itself says only that attesting failed. */
 function checkTpmKey(evidence: JsonValue): void {
-  const quote = isObject(evidence) ? evidence['tpm_quote'] : undefined
-  const signature = isObject(quote) ? quote['signature'] : undefined
-  const rsassa = Buffer.from([0x00, 0x14])
-  if (typeof signature === 'string' && fromBase64(signature, 'TPM signature').subarray(0, 2).equals(rsassa)) return
+  if (quoteKey(evidence) === 'rsassa') return
   throw new InputError('unsupported', "Trustee takes a TPM's quotes by RSASSA keys alone", {
     subject: 'tpm-key',
-    remedy: 'Set `tpm-key: rsa`.',
+    remedy: tpmKeyRemedy,
   })
 }
 

@@ -1,5 +1,5 @@
 import { collect } from '../../base/streams.ts'
-import { agentPolicyProblems } from '../../initdata/agent-policy-problems.ts'
+import { agentPolicyProblems } from '../../deploy/agent-policy/problems.ts'
 import { initdataClaim } from '../../initdata/claim.ts'
 import { initdataLimits, readInitdata } from '../../initdata/document.ts'
 import { keptInitdata } from '../../initdata/make.ts'
@@ -13,6 +13,9 @@ export interface WithInitdata {
   annotation: string
   notes: string[]
 }
+
+const noPolicy =
+  'There is no policy.rego: the one of the guest image applies, which allows everything in the usual builds.'
 
 /**
  * The plan with the digests of its initdata documents in the rules of its workloads: guests that were started with another document get nothing. A rule
@@ -29,8 +32,12 @@ export async function withInitdata(plan: Plan, { caller }: Pick<FileContext, 'ca
     const made = keptInitdata(bytes)
     annotation ||= made.annotation
     digests.push(Buffer.from(made.digest, 'hex'))
-    const problems = agentPolicyProblems(readInitdata(bytes, path).files.get('policy.rego'))
-    notes.push(`${path}: initdata with ${made.algorithm} ${made.digest}.`, ...problems.map((one) => `${path}: ${one}.`))
+    const policy = readInitdata(bytes, path).files.get('policy.rego')
+    const problems = policy === undefined ? [noPolicy] : agentPolicyProblems(policy, null).map(({ what }) => what)
+    notes.push(
+      `${path}: initdata with ${made.algorithm} ${made.digest}.`,
+      ...problems.map((what) => `${path}, agent policy: ${what}`),
+    )
   }
   if (digests.length === 0) return { plan, annotation, notes }
   const resources = plan.resources.map((one) => ({

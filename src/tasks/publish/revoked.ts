@@ -53,8 +53,11 @@ export function namedInPlan(plan: Plan, { why }: Revoked): VerificationError | n
       value,
     ]),
     ...[...plan.resources, ...(plan['image-policy'] === undefined ? [] : [plan['image-policy']])].flatMap((one) =>
-      one.admit.flatMap(({ measurements }) =>
-        measurements.map((value): [string, JsonValue] => [`admit: ${one.uri}`, value]),
+      one.admit.flatMap(({ measurements, registers = {} }) =>
+        [...measurements, ...Object.values(registers).flat()].map((value): [string, JsonValue] => [
+          `admit: ${one.uri}`,
+          value,
+        ]),
       ),
     ),
   ]

@@ -13,6 +13,7 @@ import { closedPolicy, currentPlan, defaultPlan, desiredState, parsePlan, type D
 import type { Plan } from '../../kbs/plan-schema.ts'
 import {
   checkOwners,
+  checkSharedValues,
   noLedger,
   nothingEnds,
   openLedger,
@@ -170,6 +171,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   }
   if (managed !== null && share !== null) {
     checkOwners(managed, share, desired.overwritten)
+    await checkSharedValues(admin, managed, share, desired.referenceValues)
     const mine = managed.plans[share.name]?.resources ?? []
     // What the KBS does not remember was written to another one, or before it was emptied.
     for (const uri of Object.keys(written.resources)) if (!mine.includes(uri)) delete written.resources[uri]

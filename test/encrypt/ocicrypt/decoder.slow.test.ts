@@ -34,9 +34,15 @@ const readers: [recipients: string[], files: string[]][] = [
   [['jwe:P-256.ECDH-ES+A192KW.jwk'], ['P-256.pem']],
   [['jwe:P-384.ECDH-ES+A128KW.jwk'], ['P-384.pem']],
   [['pkcs7:rsa.crt'], ['rsa.pem', 'rsa.crt']],
-  [['pkcs7:other.crt', 'pkcs7:rsa.crt'], ['rsa.pem', 'rsa.crt']],
+  [
+    ['pkcs7:other.crt', 'pkcs7:rsa.crt'],
+    ['rsa.pem', 'rsa.crt'],
+  ],
   [['jwe:rsa.pub', 'jwe:P-256.pub', 'pkcs7:other.crt'], ['P-256.pem']],
-  [['jwe:rsa.pub', 'jwe:P-256.pub', 'pkcs7:other.crt'], ['other.pem', 'other.crt']],
+  [
+    ['jwe:rsa.pub', 'jwe:P-256.pub', 'pkcs7:other.crt'],
+    ['other.pem', 'other.crt'],
+  ],
 ]
 
 const privateKey = (name: string): DecryptionKeys => ({
@@ -113,7 +119,9 @@ describe('ocicrypt opens our images', () => {
     // Several recipients in one packet: the one of the token is found.
     const both = await place.seal('gzip', ['pkcs11:rsa.pub', 'pkcs11:token.pub'], 'token')
     await expectOpened('gzip', both, ['token.yaml'], withToken)
-    expect(await opened(await place.seal('gzip', ['pkcs11:rsa.pub'], 'token'), ['token.yaml'], withToken)).toMatchObject({
+    expect(
+      await opened(await place.seal('gzip', ['pkcs11:rsa.pub'], 'token'), ['token.yaml'], withToken),
+    ).toMatchObject({
       code: 1,
       bytes: Buffer.alloc(0),
     })
@@ -177,9 +185,15 @@ describe('we open what ocicrypt 1.3.2 encrypts', () => {
     return image.manifest.layers[0] as Descriptor
   }
   /** The layer of an image, encrypted by ocicrypt. */
-  const theirs = async (tag: string, recipients: readonly string[], env: Record<string, string>): Promise<Descriptor> => {
+  const theirs = async (
+    tag: string,
+    recipients: readonly string[],
+    env: Record<string, string>,
+  ): Promise<Descriptor> => {
     const source = await sourceOf(tag)
-    const { annotations, bytes, said } = await encode(recipients, source, place.plain.get(tag) ?? Buffer.alloc(0), { env })
+    const { annotations, bytes, said } = await encode(recipients, source, place.plain.get(tag) ?? Buffer.alloc(0), {
+      env,
+    })
     expect(said).toBe('')
     const stored = await place.store.putBlob({ bytes })
     return { ...stored, mediaType: `${source.mediaType}+encrypted`, annotations: annotations ?? {} }
@@ -199,7 +213,11 @@ describe('we open what ocicrypt 1.3.2 encrypts', () => {
       [['pkcs11:large.pub'], {}, 'large'],
       [['jwe:rsa.pub', 'jwe:P-256.pub', 'pkcs7:rsa.crt', 'pkcs11:rsa.pub'], sha1, 'rsa'],
     ] as const) {
-      const layer = await theirs('gzip', recipients.map((one) => one.replace(':', `:${place.folder}/`)), env)
+      const layer = await theirs(
+        'gzip',
+        recipients.map((one) => one.replace(':', `:${place.folder}/`)),
+        env,
+      )
       expect(Object.keys(layer.annotations ?? {})).toHaveLength(recipients.length === 1 ? 2 : 4)
       await expectOurs('gzip', layer, privateKey(name))
     }

@@ -21,7 +21,7 @@ import { bytesOf } from '../support.ts'
 /** URI of the key that the key provider has. */
 export const uri = 'kbs:///default/image-key/app'
 
-/** Key files of all forms, images of one layer for each compression, and what encrypts them. */
+/** Key files of all forms, images of one layer, and what encrypts them. */
 export interface Place {
   readonly folder: string
   readonly store: Store
@@ -44,13 +44,25 @@ export const compressions = {
   zstd: [mediaTypes.layerZstd, (bytes: Buffer) => zstdCompressSync(bytes)],
 } as const
 
-export async function makePlace(ports: Ports, architecture = 'amd64'): Promise<Place> {
+/** Images by tag, with compression and architecture. */
+const images: Readonly<Record<string, readonly [keyof typeof compressions, string]>> = {
+  tar: ['tar', 'amd64'],
+  gzip: ['gzip', 'amd64'],
+  zstd: ['zstd', 'amd64'],
+  arm64: ['gzip', 'arm64'],
+  s390x: ['gzip', 's390x'],
+  second: ['gzip', 'amd64'],
+  third: ['tar', 'amd64'],
+}
+
+export async function makePlace(ports: Ports): Promise<Place> {
   const folder = scratch('ocicrypt')
   writeKeys(folder)
   const kek = readFileSync(join(folder, 'app.key'))
   const store = openLayout(join(folder, 'images'), 'localhost/test', ports)
   const plain = new Map<string, Buffer>()
-  for (const [tag, [mediaType, compress]] of Object.entries(compressions)) {
+  for (const [tag, [compression, architecture]] of Object.entries(images)) {
+    const [mediaType, compress] = compressions[compression]
     const tar = await bytesOf(writeTar([entry('etc/secret', `${tag} ${randomBytes(40_000).toString('base64')}`)]))
     const bytes = compress(tar)
     plain.set(tag, bytes)
@@ -110,7 +122,11 @@ function configText(architecture: string, diffId: string): string {
 function writeKeys(folder: string): void {
   writeFileSync(join(folder, 'app.key'), randomBytes(32), { mode: 0o600 })
   const openssl = (...args: string[]): unknown => execFileSync('openssl', args, { cwd: folder, stdio: 'pipe' })
-  for (const [name, bits] of [['rsa', 2048], ['other', 2048], ['large', 3072]] as const)
+  for (const [name, bits] of [
+    ['rsa', 2048],
+    ['other', 2048],
+    ['large', 3072],
+  ] as const)
     openssl(...`req -x509 -newkey rsa:${bits} -nodes -subj /CN=${name} -keyout ${name}.pem -out ${name}.crt`.split(' '))
   const rsa = createPrivateKey(readFileSync(join(folder, 'rsa.pem')))
   const { kty, n, e } = rsa.export({ format: 'jwk' })
