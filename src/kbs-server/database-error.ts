@@ -16,7 +16,12 @@ export function databaseError(error: unknown, path: string): unknown {
   if (found === code.full) return systemError({ code: 'ENOSPC', syscall: 'write', path }) ?? error
   if (found === code.readOnly) return systemError({ code: 'EACCES', syscall: 'write', path }) ?? error
   if (found === code.busy)
-    return told('state-conflict', `another process keeps "${path}" locked`, 'Wait for it or end it, and try again.', error)
+    return told(
+      'state-conflict',
+      `another process keeps "${path}" locked`,
+      'Wait for it or end it, and try again.',
+      error,
+    )
   if (found === code.corrupt || found === code.notDatabase) return damaged(path, error)
   return error
 }

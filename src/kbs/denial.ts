@@ -16,7 +16,11 @@ export function explained(error: Error, claims: JsonObject, rule?: Pick<Resource
   if (!(error instanceof VerificationError)) return error
   const { subject, remedy, cause, code, message } = error
   const lines = seenBy(claims, rule).map((line) => `\n  ${line}`)
-  return new VerificationError(code, `${message}. The policy compares this:${lines.join('')}`, { subject, remedy, cause })
+  return new VerificationError(code, `${message}. The policy compares this:${lines.join('')}`, {
+    subject,
+    remedy,
+    cause,
+  })
 }
 
 /**
