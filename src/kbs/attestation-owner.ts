@@ -18,6 +18,22 @@ const ownerSchema = z.strictObject({
   digest: z.string(),
 })
 
+/** Why the record does not fit the policy that a plan makes, in words; null where it does. `unreadable` to this credential. */
+export async function ownerDrift(
+  kbs: Pick<KbsAdmin, 'referenceValue'>,
+  plan: string,
+  text: string,
+): Promise<string | null> {
+  const value = await ifAuthorized(kbs.referenceValue(attestationOwnerId), undefined)
+  if (value === undefined) return 'unreadable'
+  const read = ownerSchema.safeParse(value)
+  if (!read.success) return 'the KBS remembers no plan that generated it'
+  const { plan: owner, digest } = read.data
+  if (digest !== sha256(text))
+    return `${owner === null ? 'no plan' : `the plan "${owner}"`} generated ${digest} last, this plan makes ${sha256(text)}`
+  return owner === null || owner === plan ? null : `the plan "${owner}" generated it, with the same text`
+}
+
 /** What the record says before a run. */
 export interface AttestationOwner {
   /** What the reader has to know, in words. */

@@ -1,5 +1,6 @@
 import { SealwrightError } from '../base/errors.ts'
 import type { JsonValue } from '../base/json.ts'
+import { ownerDrift } from './attestation-owner.ts'
 import { ifAuthorized } from './call.ts'
 import { isSameReferenceValue, type KbsAdmin } from './client.ts'
 import { readMarker } from './global-policy.ts'
@@ -71,7 +72,7 @@ export async function driftOf(options: DriftOptions): Promise<DriftFinding[]> {
     ...(await resourceFindings(options)),
     ...withdrawnFindings(options),
     await policyFinding(options),
-    ...attestationFinding(options),
+    ...(await attestationFinding(options)),
     ...(await valueFindings(options)),
     ...(await guestFindings(options)),
   ]
@@ -154,10 +155,15 @@ async function policyFinding({ kbs, desired, embedded }: DriftOptions): Promise<
   return drift(what, found, remedy)
 }
 
-function attestationFinding({ desired, embedded }: DriftOptions): DriftFinding[] {
+async function attestationFinding({ kbs, share, desired, embedded }: DriftOptions): Promise<DriftFinding[]> {
   const what = 'attestation policy default_cpu'
   if (desired.attestationPolicy === null) return []
-  if (embedded === null) return [unknown(what, 'a KBS does not show its text')]
+  if (embedded === null) {
+    const found = await ownerDrift(kbs, share.name, desired.attestationPolicy)
+    if (found === 'unreadable') return [unknown(what, 'this credential may not read whose it is', mayRead)]
+    const last = 'this plan generated it last; what another tool uploaded since is not known'
+    return [found === null ? same(what, last) : drift(what, found, lookFirst)]
+  }
   return [textFinding(what, embedded.attestationPolicy, desired.attestationPolicy)]
 }
 

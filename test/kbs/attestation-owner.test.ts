@@ -1,4 +1,6 @@
-import { attestationOwnerId } from '../../src/kbs/attestation-owner.ts'
+import { TransportError } from '../../src/base/errors.ts'
+import { sha256 } from '../../src/base/streams.ts'
+import { attestationOwnerId, ownerDrift } from '../../src/kbs/attestation-owner.ts'
 import { embeddedAttestationPolicy } from '../../src/kbs/rego/sample-policy.ts'
 import { probeGenerated } from '../../src/kbs/attestation-probe.ts'
 import { writeRego } from '../../src/kbs/rego/write.ts'
@@ -89,4 +91,16 @@ test('a KBS that affirms sample evidence after the upload is refused', async () 
   // Evidence with another value than the one that is registered is not affirmed.
   await place.admin.setReferenceValue('svn', ['2'])
   expect(await probeGenerated(place.url, place.ports)).toMatch(/^Probed live: sample evidence/)
+})
+
+test('drift is told: another plan, another text, a KBS that was emptied', async () => {
+  const drift = (name: string, text: string): Promise<string | null> => ownerDrift(place.admin, name, text)
+  expect(await drift('guests', 'text')).toContain('remembers no plan')
+  const digest = sha256('text')
+  await place.admin.setReferenceValue(attestationOwnerId, { v: 1, plan: 'guests', digest })
+  expect(await drift('guests', 'text')).toBeNull()
+  expect(await drift('others', 'text')).toContain('the plan "guests" generated it')
+  expect(await drift('guests', 'another text')).toContain(`generated ${digest} last`)
+  const blind = { referenceValue: () => Promise.reject(new TransportError('unauthorized', 'no', {})) }
+  expect(await ownerDrift(blind, 'guests', 'text')).toBe('unreadable')
 })

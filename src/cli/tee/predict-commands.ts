@@ -55,7 +55,8 @@ export const predictCommands = {
       (await import('./predict-verity.ts')).predictVerity(inputs, context),
   },
   'tee reference-values sign': {
-    description: 'Signs reference values for policies that pin the key. A list of revoked values is signed in the same way.',
+    description:
+      'Signs reference values for policies that pin the key. A list of revoked values is signed in the same way.',
     inputs: [...signValuesOptions],
     examples: [
       'sealwright tee reference-values sign --document values.json --key values.key --output values.dsse.json',

@@ -95,11 +95,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     ended: endedValues,
     expired,
   } = await withSignedValues(present, revoked, context)
-  const guests = withImagePolicy(signed)
-  const { sealed, ...secrets } = await sealedByPlan(withSignedDigest(guests.plan, request.state), context)
-  const { plan, annotation: initdata, notes: initdataNotes } = await withInitdata(secrets.plan, context)
-  const made = new Map([...guests.made, ...secrets.made])
-  const opinions = await checkOpinions(plan, context)
+  const opinions = await checkOpinions(signed, context)
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
@@ -110,9 +106,13 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     const closes =
       dryRun || given === null
         ? []
-        : await closeEnded(open(), plan.name, { revoked, ended: endedValues, expired, ports })
+        : await closeEnded(open(), signed.name, { revoked, ended: endedValues, expired, ports })
     throw refusedAfterWithdrawal(refused, closes)
   }
+  const guests = withImagePolicy(signed)
+  const { sealed, ...secrets } = await sealedByPlan(withSignedDigest(guests.plan, request.state), context)
+  const { plan, annotation: initdata, notes: initdataNotes } = await withInitdata(secrets.plan, context)
+  const made = new Map([...guests.made, ...secrets.made])
   const share = request.plan === null ? null : shareOf(plan, embedded === null)
   // An embedded KBS answers at once; another one is asked after everything that can be refused without it, and for an empty plan, which may withdraw.
   const early = embedded !== null || (isEmpty(plan) && given !== null)
