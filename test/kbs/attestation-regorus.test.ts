@@ -117,7 +117,11 @@ withPeers(
       { uri, admit: [{ technology: 'snp' as const, measurements: [measurement], initdata: [] }], job: null },
     ]
     const policy = writeRego(resourcePolicy(rules))
-    const cpu0 = { 'ear.status': 'affirming', 'ear.veraison.annotated-evidence': { snp: { measurement } } }
+    const cpu0 = {
+      'ear.status': 'affirming',
+      'ear.appraisal-policy-id': 'default',
+      'ear.veraison.annotated-evidence': { snp: { measurement } },
+    }
     const token: JsonObject = { submods: { cpu0 } }
     const summary = { tee_type: ['snp'], verification_result: true, claims: token }
     const wrapped: JsonObject = { trust_context: { attestation_summary: summary, custom_claims: token } }

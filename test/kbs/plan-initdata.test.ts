@@ -56,7 +56,15 @@ function gives(path: string, technology: Kind, initData: string | null): unknown
   const annotated = { [technology]: claims[technology], ...(initData === null ? {} : { init_data: initData }) }
   return evaluateRule(policy, 'allow', {
     data: { plugin: 'resource', 'resource-path': path.split('/') },
-    input: { submods: { cpu0: { 'ear.status': 'affirming', 'ear.veraison.annotated-evidence': annotated } } },
+    input: {
+      submods: {
+        cpu0: {
+          'ear.status': 'affirming',
+          'ear.appraisal-policy-id': 'default',
+          'ear.veraison.annotated-evidence': annotated,
+        },
+      },
+    },
   })
 }
 
