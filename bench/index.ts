@@ -6,7 +6,8 @@
  * `npm run bench -- tee` measures the TEE verifiers instead (bench/tee.ts), `npm run bench -- setup` the start of a job (bench/setup.ts),
  * `npm run bench -- predict` launch digests (bench/predict.ts), `npm run bench -- junk` what strangers' referrers cost the gate (bench/junk.ts),
  * `npm run bench -- promote` copies beside oras, crane and skopeo (bench/promote.ts), `npm run bench -- query` questions to a repository (bench/query.ts),
- * `npm run bench -- encrypt` encryption and decryption beside each skopeo (bench/encrypt.ts),
+ * `npm run bench -- encrypt` encryption and decryption beside each skopeo (bench/encrypt.ts), `npm run bench -- handshakes` attested sessions with the
+ * embedded KBS (bench/handshakes.ts),
  * `npm run bench -- worker` what a worker costs (bench/worker.ts), `npm run bench -- image` an SBOM of three forms of the image (bench/image.ts).
  *
  * Environment: `BENCH_RUNS` (3), `BENCH_SOURCES=1` to run from `src/` instead of `dist/`, `BENCH_CACHE` (build/bench) where the images stay.
@@ -31,6 +32,7 @@ const others = {
   promote: './promote.ts',
   query: './query.ts',
   encrypt: './encrypt.ts',
+  handshakes: './handshakes.ts',
 } as const
 const wanted = process.argv[2]
 if (wanted !== undefined) {

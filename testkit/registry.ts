@@ -1,9 +1,9 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
+import { spawn } from 'node:child_process'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
+import { endProcess } from './end-process.ts'
 import { freePort } from './free-port.ts'
 import { peer, root } from './peers.ts'
 import { scratch } from './ports.ts'
@@ -58,7 +58,7 @@ async function startOurs({ quirks = [], tls }: RegistryOptions): Promise<Running
     const host = /^listening on (\S+)$/.exec(line)?.[1]
     if (host === undefined) continue
     child.stdout.resume()
-    return { host, requests: () => requestsOf(host), close: () => end(child) }
+    return { host, requests: () => requestsOf(host), close: () => endProcess(child) }
   }
   throw new Error('tools/registry did not start')
 }
@@ -96,7 +96,7 @@ async function startDocker(options: RegistryOptions): Promise<RunningRegistry> {
     host,
     requests: () => Promise.reject(new Error('docker-registry does not count requests')),
     close: async () => {
-      await end(child)
+      await endProcess(child)
       rmSync(dir, { recursive: true, force: true, maxRetries: 3 })
     },
   }
@@ -104,11 +104,4 @@ async function startDocker(options: RegistryOptions): Promise<RunningRegistry> {
 
 async function requestsOf(host: string): Promise<Record<string, number>> {
   return (await (await fetch(`http://${host}/_requests`)).json()) as Record<string, number>
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const ended = once(child, 'exit')
-  child.kill()
-  await ended
 }

@@ -186,7 +186,8 @@ export function smallRecord(manifest: Digest, config: Digest): BuildRecord {
   }
 }
 
-function entry(path: string, text: string): TarEntry {
+/** A file of a tar. */
+export function entry(path: string, text: string): TarEntry {
   const bytes = Buffer.from(text)
   const header: TarHeader = {
     path,

@@ -19,6 +19,8 @@ cache_key() {
       declare -f "${way%% *}"
       case "$way" in
         cargo_build*) cargo_sources "$(cut -d ' ' -f 2 <<<"$way")" ;;
+        debian_restarting*) declare -f debian_program ;;
+        'go_build '*) cat "$root/tools/${way#* }"/{main.go,go.mod,go.sum} ;;
         boot_unpack*) declare -p boot_suite boot_packages ;;
       esac
     done

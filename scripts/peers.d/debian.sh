@@ -75,3 +75,13 @@ debian_program() {
     "$(find "$dir" -name 'ld-linux-*.so.*' | head -n 1)" "$libs" "$dir/$path" >"$bin/$name" &&
     chmod 0755 "$bin/$name" && note_version "$name" "$note"
 }
+
+# debian_restarting SUITE PATH NAME PACKAGE...: as debian_program, for a program that starts itself again by /proc/self/exe, which would be
+# the loader of the wrapper: in a mount namespace of its own, the suite's loader lies in the place of the machine's.
+debian_restarting() {
+  debian_program "$@" || return
+  local dir=$peers/debian/$3 libs
+  libs=$(find "$dir" -name '*.so*' -printf '%h\n' | sort -u | tr '\n' ':')
+  printf '#!/bin/sh\n[ "$(id -u)" = 0 ] || map=-r\nexec unshare $map -m -- sh -c '\''mount --bind "%s" /lib64/ld-linux-x86-64.so.2 &&\n  LD_LIBRARY_PATH="%s" exec "%s" "$@"'\'' %s "$@"\n' \
+    "$(find "$dir" -name 'ld-linux-*.so.*' | head -n 1)" "$libs" "$dir/$2" "$3" >"$bin/$3"
+}

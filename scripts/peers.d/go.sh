@@ -39,8 +39,20 @@ go_build_oci_schema() {
   (cd "$root/tools/oci-schema" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/oci-schema" .)
 }
 
+# The ignore rules that builders use: our own small program over a pinned library.
+go_build_ignore_judge() {
+  command -v go >/dev/null || { echo "needs go: tools/ignore-judge" >&2; return 1; }
+  (cd "$root/tools/ignore-judge" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/ignore-judge" .)
+}
+
 # The CycloneDX decoder that most Go tools use: our own small program over a pinned library.
 go_build_cdx_decode() {
   command -v go >/dev/null || { echo "needs go: tools/cdx-decode" >&2; return 1; }
   (cd "$root/tools/cdx-decode" && GOFLAGS=-mod=readonly go build -trimpath -ldflags='-s -w' -o "$bin/cdx-decode" .)
+}
+
+# go_build NAME: our own program in tools/NAME over pinned libraries. With cgo, which ocicrypt needs for keys in a token.
+go_build() {
+  command -v go >/dev/null || { echo "needs go: tools/$1" >&2; return 1; }
+  (cd "$root/tools/$1" && CGO_ENABLED=1 GOFLAGS=-mod=readonly nice -n 5 go build -trimpath -ldflags='-s -w' -o "$bin/$1" .)
 }

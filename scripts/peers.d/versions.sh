@@ -20,7 +20,7 @@ version_of() {
     mkfs.erofs) text=$(dpkg-query -W -f '${Version}' erofs-utils 2>/dev/null) || return 1 ;; # no option of it is the same in all versions
     mkfs.ext4) text=$(dpkg-query -W -f '${Version}' e2fsprogs 2>/dev/null) || return 1 ;;
     bwrap | slirp4netns) text=$("$path" --version 2>/dev/null | head -n 1) || return 1 ;;
-    umoci | act | buildah | skopeo | skopeo-new | docker-registry | mmdebstrap | rpm | swtpm | upx | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
+    umoci | act | buildah | buildah-new | containerd | skopeo | skopeo-new | docker-registry | mmdebstrap | rpm | swtpm | upx | zizmor) text=$("$path" --version 2>/dev/null) || return 1 ;;
     qemu-system-x86_64) text=$("$path" --version 2>/dev/null | grep "^QEMU emulator version") || return 1 ;;
     runner-parts) text=$("$path" 2>/dev/null | grep "^systemd-boot-efi ") && grep -q "^dash " <<<"$("$path")" || return 1 ;; # the part whose release decides what is measured; the part that came last
     tpm2) text=$("$path" getcap --version 2>/dev/null) || return 1 ;; # by its full path it does not know --version itself
@@ -30,7 +30,7 @@ version_of() {
     pkcs11-tool) text=$(dpkg-query -W -f '${Version}' opensc 2>/dev/null) || return 1 ;; # it does not tell its version itself
     fulcio | rekor-server | rekor-server22 | timestamp-server) text=$("$path" version 2>/dev/null | grep "^GitVersion:") || return 1 ;;
     opa) text=$("$path" version 2>/dev/null | grep "^Version:") || return 1 ;;
-    actionlint | cdx-decode | cose-judge | oci-schema | sealwright-judge) text=$("$path" -version 2>/dev/null) || return 1 ;;
+    actionlint | cdx-decode | cose-judge | ctd-decoder | ignore-judge | oci-schema | sealwright-judge) text=$("$path" -version 2>/dev/null) || return 1 ;;
     *) return 1 ;;
   esac
   first_version "$text" || noted_version "$1" "$path"

@@ -72,6 +72,8 @@ export interface HttpRequest {
   readonly serverKey?: string | undefined
   /** Ends the request, its body and the body of its answer; its reason is what the request throws. */
   readonly signal?: AbortSignal | undefined
+  /** Over HTTP/2, as gRPC needs it, which goes by no proxy: the answer is read whole (at most 4 MiB), and its trailers stand among its headers. */
+  readonly http2?: boolean | undefined
   /** For https, and for the first origin only. */
   readonly tls?: TlsOptions | undefined
 }

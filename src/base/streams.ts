@@ -71,17 +71,24 @@ export async function* verified(
     hash.update(chunk)
     yield chunk
   }
-  const found = `${algorithm}:${hash.digest('hex')}`
-  if (size !== want.size || found !== want.digest) {
-    const what = where === undefined ? want.digest : `${want.digest} in ${where}`
-    throw new VerificationError(
-      'digest-mismatch',
-      size === want.size
-        ? `the bytes of ${what} hash to ${found}`
-        : `${what} should have ${want.size} bytes, but ${size > want.size ? 'more' : `only ${size}`} came`,
-      { subject: want.digest, remedy: 'The stored copy is damaged or was changed: publish it again from its source.' },
-    )
-  }
+  sameBytes({ digest: `${algorithm}:${hash.digest('hex')}`, size }, want, where)
+}
+
+/** @throws VerificationError `digest-mismatch` when what came is not what was described; its size may be counted no further than one piece too many */
+export function sameBytes(
+  found: { digest: string; size: number },
+  want: { digest: string; size: number },
+  where?: string,
+): void {
+  if (found.size === want.size && found.digest === want.digest) return
+  const what = where === undefined ? want.digest : `${want.digest} in ${where}`
+  throw new VerificationError(
+    'digest-mismatch',
+    found.size === want.size
+      ? `the bytes of ${what} hash to ${found.digest}`
+      : `${what} should have ${want.size} bytes, but ${found.size > want.size ? 'more' : `only ${found.size}`} came`,
+    { subject: want.digest, remedy: 'The stored copy is damaged or was changed: publish it again from its source.' },
+  )
 }
 
 /** Bytes that are there already, as a source of one piece. */

@@ -71,14 +71,19 @@ function baseHistory(base: BaseImage | null, epoch: number): NonNullable<ImageCo
   return rootfs.diff_ids.map(() => ({ created: createdAt(epoch), created_by: 'base image' }))
 }
 
-/** Only what OCI's image configuration knows: engines add host names, ids and empty members of their own. */
+const members = [
+  ...(['User', 'ExposedPorts', 'Env', 'Entrypoint', 'Cmd', 'Volumes', 'WorkingDir', 'Labels', 'StopSignal'] as const),
+  ...(['Shell', 'Healthcheck', 'OnBuild'] as const),
+]
+
+/** Only what instructions can set: engines add host names, ids and empty members of their own. */
 function tidy(config: NonNullable<ImageConfig['config']>): NonNullable<ImageConfig['config']> {
-  const { User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal } = config
-  const members = { User, ExposedPorts, Env, Entrypoint, Cmd, Volumes, WorkingDir, Labels, StopSignal }
-  const filled = Object.entries(members).filter(([, value]) => {
-    if (value === undefined || value === null || value === '') return false
-    return typeof value !== 'object' || Object.keys(value).length > 0
-  })
+  const filled = members
+    .map((name) => [name, config[name]] as const)
+    .filter(([, value]) => {
+      if (value === undefined || value === null || value === '') return false
+      return typeof value !== 'object' || Object.keys(value).length > 0
+    })
   return Object.fromEntries(filled)
 }
 

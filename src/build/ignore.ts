@@ -2,6 +2,7 @@ import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { InputError } from '../base/errors.ts'
 import { readPlainFile } from '../base/files.ts'
+import { ignorePattern } from './ignore-pattern.ts'
 
 /** An ignore file: an input of the build, since it decides what the image lacks. */
 export interface IgnoreFile {
@@ -54,12 +55,11 @@ export async function readIgnoreRules(context: string, file: string, streamed = 
 
 interface Rule {
   negated: boolean
-  regexp: RegExp
+  matches: (path: string) => boolean
 }
 
 /**
- * Rules of moby's patternmatcher: Go's `filepath.Match` plus `**`; a rule matches a path or any folder above it; the last
- * one that matches decides.
+ * Rules as moby reads them (patternmatcher 0.6.1): a rule matches a path or any folder above it; the last one that matches decides.
  *
  * @throws InputError `file-invalid` for a pattern that cannot be read
  */
@@ -70,14 +70,13 @@ export function parseIgnore(text: string, source: string): IgnoreRules {
     .split(/\r?\n/)
     .entries()) {
     if (raw.startsWith('#')) continue
-    let pattern = raw.trim()
-    const negated = pattern.startsWith('!')
-    if (negated) pattern = pattern.slice(1).trim()
-    if (pattern === '' && !negated) continue
-    if (pattern === '') throw invalid(source, index, raw)
-    pattern = clean(pattern)
-    if (pattern === '') continue
-    rules.push({ negated, regexp: compile(pattern, () => invalid(source, index, raw)) })
+    const rule = normalise(raw)
+    if (rule === '') continue
+    const negated = rule.startsWith('!')
+    const pattern = negated ? rule.slice(1) : rule
+    const matches = pattern === '' ? null : ignorePattern(pattern)
+    if (matches === null) throw invalid(source, index, raw)
+    rules.push({ negated, matches })
   }
   return {
     source,
@@ -86,82 +85,41 @@ export function parseIgnore(text: string, source: string): IgnoreRules {
     ignores: (path) => {
       const parents = path.split('/').map((_part, i, parts) => parts.slice(0, i + 1).join('/'))
       let ignored = false
-      for (const { negated, regexp } of rules) {
+      for (const { negated, matches } of rules) {
         // A rule that would not change the answer needs no look.
-        if (negated === ignored && parents.some((parent) => regexp.test(parent))) ignored = !negated
+        if (negated === ignored && parents.some(matches)) ignored = !negated
       }
       return ignored
     },
   }
 }
 
-/** Lexical cleaning as Go's `filepath.Clean`, without the leading slash; '' for the context itself. */
+/** A line as the matcher gets it: cleaned by the reader of the file without its `!`, then once more by the matcher with it. */
+function normalise(line: string): string {
+  const text = trimSpace(line)
+  const mark = text.startsWith('!') ? '!' : ''
+  const pattern = trimSpace(text.slice(mark.length))
+  const cleaned = pattern === '' ? '' : clean(pattern)
+  const rule = trimSpace(mark + (cleaned.length > 1 ? cleaned.replace(/^\//, '') : cleaned))
+  return rule === '' ? '' : clean(rule)
+}
+
+/** Lexical cleaning as Go's `filepath.Clean`. */
 function clean(pattern: string): string {
+  const rooted = pattern.startsWith('/')
   const parts: string[] = []
   for (const part of pattern.split('/')) {
     if (part === '' || part === '.') continue
-    if (part === '..') parts.pop()
-    else parts.push(part)
+    if (part !== '..') parts.push(part)
+    else if (parts.length > 0 && parts.at(-1) !== '..') parts.pop()
+    else if (!rooted) parts.push(part)
   }
-  return parts.join('/')
+  return (rooted ? '/' : '') + parts.join('/') || '.'
 }
 
-function compile(pattern: string, error: () => InputError): RegExp {
-  let source = '^'
-  for (let i = 0; i < pattern.length; i++) {
-    const char = pattern.charAt(i)
-    if (char === '*' && pattern.charAt(i + 1) === '*') {
-      i++
-      // `**/` also stands for nothing; at the end `**` takes everything below.
-      if (pattern.charAt(i + 1) === '/') {
-        i++
-        source += '(?:.*/)?'
-      } else {
-        source += '.*'
-      }
-    } else if (char === '*') source += '[^/]*'
-    else if (char === '?') source += '[^/]'
-    else if (char === '[') {
-      const end = classEnd(pattern, i)
-      if (end < 0) throw error()
-      source += characterClass(pattern.slice(i + 1, end))
-      i = end
-    } else if (char === '\\') {
-      if (i + 1 === pattern.length) throw error()
-      source += escapeRegExp(pattern.charAt(++i))
-    } else source += escapeRegExp(char)
-  }
-  try {
-    return new RegExp(`${source}$`, 's')
-  } catch {
-    // A class such as [z-a].
-    throw error()
-  }
-}
-
-/** Position of the `]` that ends the class opened at `start`, or -1. */
-export function classEnd(pattern: string, start: number): number {
-  let i = start + 1
-  if (pattern.charAt(i) === '^') i++
-  for (let first = true; i < pattern.length; i++, first = false) {
-    if (pattern.charAt(i) === '\\') i++
-    else if (pattern.charAt(i) === ']' && !first) return i
-  }
-  return -1
-}
-
-/** A class of Go's `filepath.Match` as a regular expression; it never matches a slash. */
-export function characterClass(body: string): string {
-  const negated = body.startsWith('^')
-  const items = (negated ? body.slice(1) : body).replace(
-    /\\(.)|([[\]^\\])/gs,
-    (_all, escaped: string, special: string) => (escaped !== undefined ? `\\${escaped}` : `\\${special}`),
-  )
-  return `(?!/)[${negated ? '^' : ''}${items}]`
-}
-
-export function escapeRegExp(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
+/** Without white space around it, as Go's `strings.TrimSpace`: a byte order mark is none. */
+function trimSpace(text: string): string {
+  return text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '')
 }
 
 function invalid(source: string, index: number, raw: string): InputError {

@@ -3,6 +3,7 @@ import { bundleCommands } from './bundle/entries.ts'
 import type { Command } from './command.ts'
 import { encryptCommands } from './encrypt/commands.ts'
 import { guestCommands } from './guest/commands.ts'
+import { agentPolicyCommands } from './agent-policy/commands.ts'
 import { imagePolicyCommands } from './image-policy/commands.ts'
 import { initdataCommands } from './initdata/commands.ts'
 import { kbsCommands } from './kbs/commands.ts'
@@ -82,6 +83,7 @@ export const commands: Readonly<Record<string, Command>> = {
   ...modelCommands,
   ...encryptCommands,
   ...guestCommands,
+  ...agentPolicyCommands,
   ...imagePolicyCommands,
   ...initdataCommands,
   ...secretCommands,

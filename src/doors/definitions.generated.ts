@@ -24,7 +24,7 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "trustee-url",
-    "description": "Base URL of a Trustee Attestation Service's REST interface, https or on loopback. It appraises this job's own binding, and its token travels with the evidence. It takes no evidence of a plain TPM.",
+    "description": "Trustee Attestation Service, the https URL of its REST interface (http on loopback) or grpcs://HOST:PORT (grpc:// on loopback). It appraises this job's own binding, and its token travels with the evidence. Evidence of a plain TPM needs gRPC.",
     "default": "",
     "required": false
    },
@@ -777,7 +777,11 @@ export const definitions: Readonly<Record<string, Definition>> = {
    },
    {
     "name": "initdata",
-    "description": "Initdata for guests. Empty in this version."
+    "description": "Value of the pod annotation io.katacontainers.config.hypervisor.cc_init_data for the first initdata document of the plan."
+   },
+   {
+    "name": "sealed-secrets-path",
+    "description": "Sealed secrets of the plan by URI, JSON (docs/sealed-secrets.md). Empty where the plan has none."
    },
    {
     "name": "report-path",

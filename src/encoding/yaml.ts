@@ -30,6 +30,8 @@ export async function readYaml<T>(text: string, schema: z.ZodType<T>, whole: str
         const name = isScalar(key) ? String(key.value ?? '') : null
         const where = (): string => at(isNode(key) ? (key.range?.[0] ?? 0) : 0)
         if (name === null) keys.push(`${where()}: a key must be a text`)
+        // Readers of records leave it out, so that a rule or value under this name would be lost without a word.
+        else if (name === '__proto__') keys.push(`${where()}: the key "__proto__" is not allowed`)
         else if (seen.has(name)) keys.push(`${where()}: the key ${JSON.stringify(name)} stands twice`)
         else seen.add(name)
       }

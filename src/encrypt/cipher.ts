@@ -12,6 +12,18 @@ export interface LayerKey {
   readonly nonce: Buffer
 }
 
+/** A stream of ciphertext, and the code over it that is valid once the stream has ended. */
+export interface Encrypting {
+  readonly stream: ByteSource
+  readonly hmac: () => Buffer
+}
+
+/** What decrypts a layer, what its ciphertext is compared with, and its name for errors. */
+export interface Opening extends LayerKey {
+  readonly hmac: Buffer
+  readonly subject: string
+}
+
 /** What the cipher gives is new memory each time; from about 128 KiB on the system would map and clear pages for it. */
 const partBytes = 64 << 10
 
@@ -22,7 +34,7 @@ function* inParts(piece: Uint8Array): Generator<Uint8Array> {
 /**
  * AES-256-CTR with HMAC-SHA256 over the ciphertext, as bytes flow: length in equals length out. `hmac` is valid once the stream has ended.
  */
-export function encrypting(source: ByteSource, { key, nonce }: LayerKey): { stream: ByteSource; hmac: () => Buffer } {
+export function encrypting(source: ByteSource, { key, nonce }: LayerKey): Encrypting {
   const cipher = createCipheriv('aes-256-ctr', key, nonce)
   const mac = createHmac('sha256', key)
   let done: Buffer | null = null
@@ -51,7 +63,7 @@ export function encrypting(source: ByteSource, { key, nonce }: LayerKey): { stre
  */
 export async function* decryptingAtOnce(
   source: ByteSource,
-  { key, nonce, hmac, subject }: LayerKey & { readonly hmac: Buffer; readonly subject: string },
+  { key, nonce, hmac, subject }: Opening,
 ): AsyncGenerator<Uint8Array> {
   const decipher = createDecipheriv('aes-256-ctr', key, nonce)
   for await (const piece of authenticated(source, key, hmac, subject))
@@ -70,17 +82,24 @@ export async function* authenticated(
     mac.update(piece)
     yield piece
   }
-  if (!mac.digest().equals(hmac)) {
-    throw new VerificationError(
-      'decryption-failed',
-      `the authentication code of the encrypted layer ${subject} is wrong`,
-      {
-        subject,
-        remedy: 'The layer or its annotations were changed: publish the image again.',
-      },
-    )
-  }
+  if (!mac.digest().equals(hmac)) throw macProblem(subject)
 }
+
+/** The refusal of ciphertext with another authentication code. @param subject digest of the layer */
+export function macProblem(subject: string): VerificationError {
+  return new VerificationError(
+    'decryption-failed',
+    `the authentication code of the encrypted layer ${subject} is wrong`,
+    {
+      subject,
+      remedy: 'The layer or its annotations were changed: publish the image again.',
+    },
+  )
+}
+
+/** For a layer that does not decrypt to what its private options say. */
+export const otherContentRemedy =
+  'The image was not encrypted as it says, or was damaged: publish it again. A program that recompressed and encrypted it in one step has to do so in two.'
 
 /** Decrypts bytes that were authenticated before; the digest of what comes out is checked at the end (it alone protects the nonce). */
 export async function* decrypting(
@@ -103,7 +122,7 @@ export async function* decrypting(
       `the layer ${subject} decrypts to ${found}, its private options say ${digest}`,
       {
         subject,
-        remedy: 'The image was not encrypted as it says: publish it again.',
+        remedy: otherContentRemedy,
       },
     )
   }

@@ -1,11 +1,14 @@
 import { InputError, VerificationError } from '../base/errors.ts'
 import type { Log } from '../base/ports.ts'
+import type { ByteSource } from '../base/streams.ts'
 import type { Image } from '../image/types.ts'
 import { blobCopier } from '../oci/copy-blob.ts'
 import { inOneStep } from '../oci/lazy-store.ts'
 import { manifestBytes } from '../oci/manifest.ts'
 import { mediaTypes, type Descriptor, type Digest, type Manifest, type Store } from '../oci/types.ts'
-import { decryptingAtOnce } from './cipher.ts'
+import { digestOfPacked } from './before-compression.ts'
+import { decryptingAtOnce, otherContentRemedy, type Opening } from './cipher.ts'
+import { CipherThread, type ThreadChoice } from './cipher-thread.ts'
 import { isEncrypted, plainForm } from './decrypt.ts'
 import { askingOnce, openKey, type DecryptionKeys } from './open-key.ts'
 import { annotations, parsePublicOptions } from './options.ts'
@@ -27,7 +30,7 @@ export async function decryptImage(
   store: Store,
   image: Image,
   keys: DecryptionKeys,
-  { target, tag, log }: { target: Store; tag?: string | undefined; log?: Log | undefined },
+  { target, tag, log, ...choice }: { target: Store; tag?: string | undefined; log?: Log | undefined } & ThreadChoice,
 ): Promise<DecryptedImage> {
   const { layers } = image.manifest
   if (!layers.some(isEncrypted)) {
@@ -41,18 +44,28 @@ export async function decryptImage(
   for (const layer of layers)
     plans.push(isEncrypted(layer) ? await planOf(layer, once) : { layer, plain: layer, open: null })
   const copy = blobCopier(store, target)
+  await using aside = new CipherThread(choice)
   const descriptor = await inOneStep(target, async () => {
-    for (const [index, { layer, plain, open }] of plans.entries()) {
+    for (const [index, plan] of plans.entries()) {
+      const { layer, open } = plan
       log?.progress(`layer ${index + 1} of ${layers.length} (${layer.size} bytes)`)
-      const { digest, size } = plain
-      if (open === null) await copy(layer)
-      else
-        await target
-          .putBlob({
-            stream: decryptingAtOnce(await store.openBlob(layer, { piecewise: true, ownCheck: true }), open),
-            expect: { digest, size },
-          })
-          .catch(asFailure(layer))
+      if (open === null) {
+        await copy(layer)
+        continue
+      }
+      const read = (): Promise<ByteSource> => store.openBlob(layer, { piecewise: true, ownCheck: true })
+      const put = async (): Promise<unknown> => {
+        const source = await read()
+        const stream = aside.takes(layer) ? aside.decrypting(source, open) : decryptingAtOnce(source, open)
+        return target.putBlob({ stream, expect: { digest: plan.plain.digest, size: plan.plain.size } })
+      }
+      await put().catch(async (error: unknown) => {
+        if (!isOtherDigest(error)) throw error
+        const digest = await digestOfPacked(layer, decryptingAtOnce(await read(), open), plan.plain.digest)
+        if (digest === null) throw asFailure(layer, error)
+        plan.plain = { ...plan.plain, digest }
+        await put()
+      })
     }
     await copy(image.manifest.config)
     const manifest: Manifest = { ...image.manifest, layers: plans.map(({ plain }) => plain) }
@@ -65,7 +78,7 @@ interface LayerPlan {
   layer: Descriptor
   plain: Descriptor
   /** What opens it; null for a layer in clear. */
-  open: Parameters<typeof decryptingAtOnce>[1] | null
+  open: Opening | null
 }
 
 async function planOf(layer: Descriptor, keys: DecryptionKeys): Promise<LayerPlan> {
@@ -78,17 +91,18 @@ async function planOf(layer: Descriptor, keys: DecryptionKeys): Promise<LayerPla
 }
 
 /** The target compares the plain digest, which alone protects the nonce. */
-function asFailure({ digest }: Descriptor): (error: unknown) => never {
-  return (error) => {
-    if (!(error instanceof VerificationError) || error.code !== 'digest-mismatch') throw error
-    throw new VerificationError(
-      'decryption-failed',
-      `the layer ${digest} does not decrypt to what it says: ${error.message}`,
-      {
-        subject: digest,
-        cause: error,
-        remedy: 'The image was not encrypted as it says, or was damaged: publish it again.',
-      },
-    )
-  }
+function isOtherDigest(error: unknown): error is VerificationError {
+  return error instanceof VerificationError && error.code === 'digest-mismatch'
+}
+
+function asFailure({ digest }: Descriptor, cause: VerificationError): VerificationError {
+  return new VerificationError(
+    'decryption-failed',
+    `the layer ${digest} does not decrypt to what it says: ${cause.message}`,
+    {
+      subject: digest,
+      cause,
+      remedy: otherContentRemedy,
+    },
+  )
 }

@@ -7,8 +7,9 @@ import { VerificationError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { verified, type ByteSource } from '../base/streams.ts'
 import { isEncryptedType } from '../oci/descriptor.ts'
-import { mediaTypes, type BlobReading, type Descriptor, type Store } from '../oci/types.ts'
-import { authenticated, decrypting } from './cipher.ts'
+import { mediaTypes, type BlobReading, type Descriptor, type Digest, type Store } from '../oci/types.ts'
+import { digestOfPacked } from './before-compression.ts'
+import { authenticated, decrypting, decryptingAtOnce } from './cipher.ts'
 import { askingOnce, openKey, type DecryptionKeys } from './open-key.ts'
 import {
   annotations,
@@ -35,7 +36,7 @@ export function plainForm(layer: Descriptor): Descriptor {
 
 /**
  * Opens layers for reading: encrypted ones come out decrypted, plain ones pass. Order: unwrap the key, check the MAC over the whole
- * ciphertext, decrypt, check the plain digest at the end. No byte is given out before the MAC held: a layout is read twice for that; from a
+ * ciphertext, decrypt, check the plain digest (or that of the content before compression) at the end. No byte is given out before the MAC held: a layout is read twice for that; from a
  * registry, and by a worker from a layout of its step, the ciphertext is kept in a private temporary file meanwhile.
  *
  * @throws VerificationError `decryption-failed` (no key fits, MAC, digest), `digest-mismatch`, `format-invalid` (encryption annotations on a
@@ -62,7 +63,24 @@ export function layerOpener(
     const hmac = parsePublicOptions(layer.annotations?.[annotations.publicOptions], layer.digest)
     const options = await openKey(layer, once)
     const ciphertext = await authenticate(store, layer, options, hmac, ports)
-    return decrypting(ciphertext, options, options.digest, layer.digest)
+    const again = async (): Promise<ByteSource> =>
+      decryptingAtOnce(await store.openBlob(layer), { ...options, hmac, subject: layer.digest })
+    return orPacked(decrypting(ciphertext, options, options.digest, layer.digest), layer, options.digest, again)
+  }
+}
+
+/** A layer whose digest is not the one beside its key is read once more, to compare what it was before compression. */
+async function* orPacked(
+  source: ByteSource,
+  layer: Descriptor,
+  named: Digest,
+  again: () => Promise<ByteSource>,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* source
+  } catch (error) {
+    const isOther = error instanceof VerificationError && error.code === 'decryption-failed'
+    if (!isOther || (await digestOfPacked(layer, await again(), named)) === null) throw error
   }
 }
 

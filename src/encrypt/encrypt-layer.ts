@@ -2,12 +2,13 @@ import { InputError } from '../base/errors.ts'
 import type { ByteSource } from '../base/streams.ts'
 import { isEncryptedType } from '../oci/descriptor.ts'
 import { mediaTypes, type Descriptor, type Store } from '../oci/types.ts'
-import { encrypting } from './cipher.ts'
+import { encrypting, type Encrypting, type LayerKey } from './cipher.ts'
+import type { ThreadChoice } from './cipher-thread.ts'
 import { annotations, privateOptionsBytes, publicOptions } from './options.ts'
 import { wrapFor, type Recipient, type Wrapping } from './recipients.ts'
 
 /** How layers are encrypted in one run. */
-export interface EncryptionPlan extends Wrapping {
+export interface EncryptionPlan extends Wrapping, ThreadChoice {
   readonly target: Store
 }
 
@@ -80,12 +81,18 @@ function zstdRemedy(place: LayerPlace | undefined): string {
  * Encrypts one layer with a fresh key while it flows into the target store, then wraps the key for all recipients.
  *
  * @param plain bytes of the layer as stored, from an opener that checks their digest at the end (`Store.openBlob`); the private options name it
+ * @param cipher what encrypts; it may compare the digest in place of the opener
  * @returns descriptor of the encrypted layer, annotations included
  */
-export async function encryptLayer(layer: Descriptor, plain: ByteSource, plan: EncryptionPlan): Promise<Descriptor> {
+export async function encryptLayer(
+  layer: Descriptor,
+  plain: ByteSource,
+  plan: EncryptionPlan,
+  cipher: (plain: ByteSource, key: LayerKey) => Encrypting = encrypting,
+): Promise<Descriptor> {
   const mediaType = encryptedMediaType(layer.mediaType, plan.recipients)
   const key = { key: plan.random(32), nonce: plan.random(16) }
-  const { stream, hmac } = encrypting(plain, key)
+  const { stream, hmac } = cipher(plain, key)
   const { digest, size } = await plan.target.putBlob({ stream })
   const wrapped = await wrapFor(plan, privateOptionsBytes({ ...key, digest: layer.digest }))
   return {

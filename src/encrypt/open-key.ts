@@ -3,7 +3,7 @@ import { InputError, SealwrightError, VerificationError } from '../base/errors.t
 import { parseJson } from '../base/json.ts'
 import type { Descriptor } from '../oci/types.ts'
 import { unwrapJwe } from './jwe.ts'
-import { annotations, packets, parsePrivateOptions, type PrivateOptions } from './options.ts'
+import { annotations, damaged, keyLimits, packets, parsePrivateOptions, type PrivateOptions } from './options.ts'
 import { parsePacket, unwrapWithKek, type Packet } from './packet.ts'
 import { unwrapPkcs11 } from './pkcs11.ts'
 import { unwrapPkcs7 } from './pkcs7.ts'
@@ -35,20 +35,31 @@ export function readPrivateKey(text: string, subject: string): KeyObject {
   }
 }
 
-/** The same keys, each URI of a KBS asked for once: a KBS counts every reading, and layers share their keys. A failure is asked for again. */
+/**
+ * The same keys, each URI of a KBS asked for once: a KBS counts every reading, and layers share their keys. A failure is asked for again. An image that
+ * names too many URIs gets an error in place of a key.
+ */
 export function askingOnce(keys: DecryptionKeys): DecryptionKeys {
   const { kek } = keys
   if (kek === undefined) return keys
   const known = new Map<string, Promise<Buffer | null>>()
+  const seen = new Set<string>()
   return {
     ...keys,
-    kek: (uri) => {
+    kek: async (uri) => {
+      seen.add(uri)
+      checkCount(seen)
       const asked = known.get(uri) ?? kek(uri)
       known.set(uri, asked)
       asked.catch(() => known.delete(uri))
       return asked
     },
   }
+}
+
+/** @throws VerificationError `decryption-failed` */
+export function checkCount(uris: ReadonlySet<string>): void {
+  if (uris.size > keyLimits.uris) throw damaged('image', `its layers name more than ${keyLimits.uris} keys of a KBS`)
 }
 
 /** Unwraps a packet of a form, and says for whom it was made. */

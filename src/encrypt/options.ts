@@ -15,6 +15,14 @@ export const annotations = {
   provider: 'org.opencontainers.image.enc.keys.provider.attestation-agent',
 } as const
 
+/** Whoever writes an image chooses how many keys its readers try: each may cost a reading of a KBS, and evidence of the machine for it. */
+export const keyLimits = {
+  /** Packets of one form on one layer. */
+  packets: 64,
+  /** URIs of a KBS that one image is opened with. */
+  uris: 128,
+} as const
+
 const encryptedPrefix = 'org.opencontainers.image.enc.'
 
 /** What unwrapping a layer's key gives. */
@@ -63,7 +71,9 @@ export function parsePublicOptions(text: string | undefined, subject: string): B
 
 /** Packets of one annotation: base64, joined by commas when there are several recipients. */
 export function packets(text: string, subject: string): Buffer[] {
-  return text.split(',').map((part) => fromBase64(part, subject))
+  const parts = text.split(',', keyLimits.packets + 1)
+  if (parts.length > keyLimits.packets) throw damaged(subject, `it has more than ${keyLimits.packets} key packets`)
+  return parts.map((part) => fromBase64(part, subject))
 }
 
 /** Annotations of a layer without those of encryption. */

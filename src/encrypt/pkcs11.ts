@@ -6,8 +6,8 @@ import { damaged } from './options.ts'
 const limits = { recipients: 256 } as const
 
 /**
- * Packet for keys in a token (ocicrypt `crypto/pkcs11`): RSA-OAEP with SHA-1, which is its default and the only hash that SoftHSM takes. The public key
- * is enough to write it.
+ * Packet for keys in a token (ocicrypt `crypto/pkcs11`): RSA-OAEP with SHA-1, the only hash that SoftHSM takes. With SHA-256, the default
+ * of ocicrypt since 1.3, private options do not fit a key of 2048 bits. The public key is enough to write it.
  *
  * @param plaintext up to 214 bytes for a key of 2048 bits; private options have 193
  */

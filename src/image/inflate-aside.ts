@@ -94,7 +94,7 @@ interface Failure {
 }
 
 /** Copies the source into the ring until a side has enough. */
-async function pump(source: ByteSource, ring: RingWriter): Promise<void> {
+export async function pump(source: ByteSource, ring: RingWriter): Promise<void> {
   for await (const piece of source) {
     for (let at = 0; at < piece.length;) {
       const room = await ring.roomLater()

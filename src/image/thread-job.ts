@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { InternalError, VerificationError, type ReasonCode } from '../base/errors.ts'
 import type { Md5Lanes } from '../encoding/md5-lanes.ts'
+import { cipherInto, type CipherJob } from './cipher-job.ts'
 import { ExtentDigests } from './extent-digests.ts'
 import type { ExtentMemory } from './extents.ts'
 import { layerDecoder } from './inflate.ts'
@@ -19,11 +20,14 @@ export type ThreadJob =
       readonly output: RingMemory
     }
   | { readonly work: 'digest'; readonly input: RingMemory; readonly reader: number; readonly files: ExtentMemory }
+  | CipherJob
 
 /** What a thread says of its job when that has ended. */
 export type ThreadAnswer =
   | { readonly end: 'done' }
   | { readonly end: 'digest'; readonly found: LayerDigest }
+  /** The hash in hexadecimal, and the bytes that flowed. */
+  | { readonly end: 'cipher'; readonly digest: string; readonly size: number }
   | { readonly end: 'refused'; readonly code: ReasonCode; readonly message: string; readonly details: Details }
   | { readonly end: 'broken'; readonly message: string }
 interface Details {
@@ -34,6 +38,7 @@ interface Details {
 /** Does one job and blocks this thread meanwhile. It throws nothing. @param lanes memory of this thread for {@link ExtentDigests} */
 export function doJob(job: ThreadJob, lanes: () => Md5Lanes | null): ThreadAnswer {
   try {
+    if (job.work === 'cipher') return cipherInto(job)
     return job.work === 'inflate' ? inflateInto(job) : digestOf(job, lanes)
   } catch (error) {
     return answerOf(error)

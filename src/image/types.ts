@@ -20,9 +20,24 @@ export interface ImageConfig {
     WorkingDir?: string | undefined
     Labels?: Record<string, string> | undefined
     StopSignal?: string | undefined
+    /** Docker's additions (docker image-spec 1.3): program of shell forms, health check, instructions for builds on this image. */
+    Shell?: string[] | undefined
+    Healthcheck?: HealthConfig | undefined
+    OnBuild?: string[] | undefined
   }
   rootfs: { type: 'layers'; diff_ids: Digest[] }
   history?: { created?: string; created_by?: string; comment?: string; author?: string; empty_layer?: boolean }[]
+}
+
+/** How Docker finds out whether a container works; durations in nanoseconds, 0 is the engine's default. */
+export interface HealthConfig {
+  /** `NONE`, or `CMD` with arguments, or `CMD-SHELL` with text. */
+  Test: string[]
+  Interval?: number | undefined
+  Timeout?: number | undefined
+  StartPeriod?: number | undefined
+  StartInterval?: number | undefined
+  Retries?: number | undefined
 }
 
 /** An image of one platform: manifest and configuration, both checked. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Ports } from '../base/ports.ts'
-import { checkKbsUrl } from '../kbs/uri.ts'
+import { checkKbsUrl, checkServiceUrl } from '../kbs/uri.ts'
 import { adminKeyFile } from './keys.ts'
 
 /** A KBS to work with for a while. */
@@ -35,7 +35,7 @@ export async function openKbs(
   trusteeUrl: string | null = null,
 ): Promise<KbsConnection & { close(): Promise<void> }> {
   if (!kbsUrl.startsWith('embedded:')) {
-    const asUrl = trusteeUrl === null ? null : checkKbsUrl(trusteeUrl, 'trustee-url')
+    const asUrl = trusteeUrl === null ? null : checkServiceUrl(trusteeUrl)
     return { url: checkKbsUrl(kbsUrl, 'kbs-url'), asUrl, embedded: null, close: async () => {} }
   }
   const { startKbs } = await import('./server.ts')

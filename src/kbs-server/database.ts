@@ -1,6 +1,7 @@
 import { open, lstat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { damaged } from './database-error.ts'
 
 /** File of the database inside the KBS's directory. */
 export const databaseFile = 'kbs.sqlite'
@@ -8,12 +9,17 @@ export const databaseFile = 'kbs.sqlite'
 /** How long a process waits for another one that writes, in milliseconds. */
 const busyMs = 10_000
 
-/** Opens the database of an embedded KBS, 0600, and makes its tables. A link in its place is refused. */
+/** SQLite's own default; a database has whole pages. */
+const pageBytes = 4096
+
+/** Opens the database of an embedded KBS, 0600, and makes its tables. A link in its place is refused. @throws InputError `file-invalid` */
 export async function openDatabase(directory: string): Promise<DatabaseSync> {
   const path = join(directory, databaseFile)
   const there = await lstat(path).catch(() => null)
   if (there === null) await open(path, 'a', 0o600).then((made) => made.close())
   else if (!there.isFile()) throw new Error(`${databaseFile} is not a file`)
+  // SQLite reads the missing end of a page as zeros, which a key would then have. After a crash its log still holds that page.
+  else if (there.size % pageBytes !== 0 && (await lstat(`${path}-wal`).catch(() => null)) === null) throw damaged(path)
   const { DatabaseSync } = await import('node:sqlite')
   const database = new DatabaseSync(path, { timeout: busyMs })
   try {

@@ -21,9 +21,7 @@ export async function serverKeys(storage: Storage): Promise<ServerKeys> {
 }
 
 async function keyOf(storage: Storage, name: string): Promise<KeyObject> {
-  const stored = await storage.readKey(name)
-  if (stored !== null) return createPrivateKey(stored)
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  await storage.writeKey(privateKey.export({ type: 'pkcs8', format: 'pem' }), name)
-  return privateKey
+  const make = (): string | Buffer =>
+    generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' })
+  return createPrivateKey(await storage.key(name, make))
 }

@@ -15,6 +15,8 @@ export interface Policies {
   admit(claims: JsonObject, path: readonly string[]): Promise<void>
   /** @throws InputError for Rego that is not understood */
   setAttestationPolicy(id: string, rego: string): Promise<void>
+  /** Writes a policy where none of this name stands, also while another process writes one. */
+  offerAttestationPolicy(id: string, rego: string): Promise<void>
   attestationPolicies(): Promise<string[]>
   /** Null where none of this id stands there. */
   attestationPolicy(id: string): Promise<string | null>
@@ -70,6 +72,8 @@ export function policies(storage: Storage): Policies {
       parseRego(rego)
       await merge('attestation-policies.json', { [id]: rego })
     },
+    offerAttestationPolicy: (id, rego) =>
+      storage.update((old) => JSON.stringify({ [id]: rego, ...membersOf(old) }), 'attestation-policies.json'),
     attestationPolicies: async () => Object.keys(await document('attestation-policies.json')),
     attestationPolicy,
     trustClaims: async (id, claims) => {

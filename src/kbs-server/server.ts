@@ -59,7 +59,7 @@ export async function startKbs({ directory, listen, ports, hardware }: KbsOption
   const policies = openPolicies(storage)
   // Trustee ships one as well. It grades as contraindicated until reference values are there.
   if (!(await policies.attestationPolicies()).includes('default_cpu')) {
-    await policies.setAttestationPolicy('default_cpu', writeRego(embeddedAttestationPolicy()))
+    await policies.offerAttestationPolicy('default_cpu', writeRego(embeddedAttestationPolicy()))
   }
   const judge = hardwareJudge(directory, ports, hardware)
   const sessions = openSessions(storage, keys, policies, ports, judge)

@@ -1,12 +1,13 @@
 import { chmod, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { InputError, systemError } from '../base/errors.ts'
+import { InputError, SealwrightError, systemError } from '../base/errors.ts'
 import { replaceFile } from '../base/files.ts'
 import type { Ports } from '../base/ports.ts'
 import { writeFile } from '../base/write-file.ts'
-import { sweep } from '../oci/lock.ts'
-import { openDatabase } from './database.ts'
+import { sweep, withLock } from '../oci/lock.ts'
+import { databaseFile, openDatabase } from './database.ts'
+import { databaseError } from './database-error.ts'
 import { moveOldFiles } from './old-files.ts'
 
 /** A session of the handshake. */
@@ -31,9 +32,8 @@ export interface Storage {
   update(change: (old: Buffer | null) => Uint8Array | string, ...key: string[]): Promise<void>
   /** False where there was nothing. */
   remove(...key: string[]): Promise<boolean>
-  /** A private key, PEM, in a file of its own. */
-  readKey(name: string): Promise<Buffer | null>
-  writeKey(pem: string | Buffer, name: string): Promise<void>
+  /** A private key, PEM, in a file of its own. One that is missing is made, once: two processes that start together get the same. */
+  key(name: string, make: () => string | Buffer): Promise<Buffer>
   /** Also drops those that ended before `now`. Survives a crash; a power failure may lose the last ones. */
   putSession(session: Session, now: number): void
   session(id: string, now: number): Session | null
@@ -56,7 +56,9 @@ export async function openStorage(directory: string, ports: Ports): Promise<Stor
     await sweep(directory, ports)
     database = await openDatabase(directory)
     await moveOldFiles(database, directory)
-  } catch (cause) {
+  } catch (thrown) {
+    const cause = databaseError(thrown, join(directory, databaseFile))
+    if (cause instanceof SealwrightError) throw cause
     throw (
       systemError(cause) ??
       new InputError('file-invalid', `${directory} cannot hold an embedded KBS`, {
@@ -66,10 +68,11 @@ export async function openStorage(directory: string, ports: Ports): Promise<Stor
       })
     )
   }
-  return storageOf(database, directory)
+  return storageOf(database, directory, ports)
 }
 
-function storageOf(database: DatabaseSync, directory: string): Storage {
+function storageOf(database: DatabaseSync, directory: string, ports: Ports): Storage {
+  const file = join(directory, databaseFile)
   const nameOf = (key: readonly string[]): string => key.join('/')
   const select = database.prepare('SELECT value FROM entries WHERE name = ?')
   const insert = database.prepare('INSERT OR REPLACE INTO entries VALUES (?, ?)')
@@ -80,32 +83,30 @@ function storageOf(database: DatabaseSync, directory: string): Storage {
   const insertSession = database.prepare('INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)')
   const dropSessions = database.prepare('DELETE FROM sessions WHERE until < ?')
   const bytesOf = (name: string): Buffer | null => {
-    const value = select.get(name)?.['value']
+    const value = reading(file, () => select.get(name))?.['value']
     return value instanceof Uint8Array ? Buffer.from(value) : null
   }
-  const durable = <T>(change: () => T): T => transaction(database, directory, 'FULL', change)
+  const durable = <T>(change: () => T): T => transaction(database, file, 'FULL', change)
   return {
     read: async (...key) => bytesOf(nameOf(key)),
     write: async (value, ...key) => void durable(() => insert.run(nameOf(key), Buffer.from(value))),
     update: async (change, ...key) =>
       void durable(() => insert.run(nameOf(key), Buffer.from(change(bytesOf(nameOf(key)))))),
     remove: async (...key) => durable(() => Number(drop.run(nameOf(key)).changes) > 0),
-    readKey: async (name) => {
-      try {
-        return await readFile(join(directory, name))
-      } catch (error) {
-        if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return null
-        throw error
-      }
-    },
-    writeKey: (pem, name) => replaceFile(join(directory, name), pem, { through: directory }),
+    key: async (name, make) =>
+      (await keyIn(directory, name)) ??
+      withLock(directory, ports, async () => {
+        if ((await keyIn(directory, name)) === null)
+          await replaceFile(join(directory, name), make(), { through: directory })
+        return readFile(join(directory, name))
+      }),
     putSession: ({ id, nonce, tee, until, token }, now) =>
-      transaction(database, directory, 'NORMAL', () => {
+      transaction(database, file, 'NORMAL', () => {
         dropSessions.run(now)
         insertSession.run(id, nonce, tee, until, token)
       }),
     session: (id, now) => {
-      const row = selectSession.get(id, now)
+      const row = reading(file, () => selectSession.get(id, now))
       if (row === undefined) return null
       const { nonce, tee, until, token } = row
       return {
@@ -120,8 +121,25 @@ function storageOf(database: DatabaseSync, directory: string): Storage {
   }
 }
 
+async function keyIn(directory: string, name: string): Promise<Buffer | null> {
+  try {
+    return await readFile(join(directory, name))
+  } catch (error) {
+    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return null
+    throw error
+  }
+}
+
+function reading<T>(file: string, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    throw databaseError(error, file)
+  }
+}
+
 /** With `FULL` a change waits for the disk. */
-function transaction<T>(database: DatabaseSync, directory: string, level: 'FULL' | 'NORMAL', change: () => T): T {
+function transaction<T>(database: DatabaseSync, file: string, level: 'FULL' | 'NORMAL', change: () => T): T {
   try {
     database.exec(`PRAGMA synchronous = ${level}; BEGIN IMMEDIATE`)
     const value = change()
@@ -129,14 +147,6 @@ function transaction<T>(database: DatabaseSync, directory: string, level: 'FULL'
     return value
   } catch (error) {
     if (database.isTransaction) database.exec('ROLLBACK')
-    throw diskError(error, directory)
+    throw databaseError(error, file)
   }
-}
-
-/** SQLite's code for a full disk, as the system says it. */
-const full = 13
-
-function diskError(error: unknown, path: string): unknown {
-  if (typeof error !== 'object' || error === null || !('errcode' in error) || error.errcode !== full) return error
-  return systemError({ code: 'ENOSPC', syscall: 'write', path }) ?? error
 }

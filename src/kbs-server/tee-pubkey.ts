@@ -20,7 +20,8 @@ const members: Record<string, readonly string[]> = {
 /** A tee-pubkey as Trustee re-serialises it before hashing: foreign members go, all of its own must be there. Null for another form. */
 export function teePubkey(value: JsonValue | undefined): JsonObject | null {
   if (!isObject(value)) return null
-  const names = members[String(value['kty'])]
+  const kty = String(value['kty'])
+  const names = Object.hasOwn(members, kty) ? members[kty] : undefined
   if (names === undefined || !names.every((name) => typeof value[name] === 'string')) return null
   return Object.fromEntries(names.map((name) => [name, value[name] ?? null]))
 }

@@ -31,8 +31,8 @@ export interface Secret {
 export interface ApplyOptions {
   kbs: KbsAdmin
   desired: Desired
-  /** The policy while the bytes of these URIs are written; null where the policy is somebody else's. */
-  closed: (writing: readonly string[]) => string | null
+  /** The policy while the bytes of these URIs are written, and evidence may be judged anew; null where the policy is somebody else's. */
+  closed: (writing: readonly string[], judgedAnew: boolean) => string | null
   /** A resource; asked for each that is to be compared or written. Null for a key that its agent gave to a KBS already. */
   secret: (uri: string) => Promise<Secret | null>
   /** Whether a resource can be had, without taking it: all are asked for before the first one is written. */
@@ -75,10 +75,10 @@ export function nothingWritten(salt: Buffer): Written {
 }
 
 /**
- * Brings a KBS to the desired state. Where the policy changes, the rules of resources that are about to be written are closed first. Then
- * come resources, reference values, attestation policy, and the resource policy last, which alone opens anything. What the plan does not
- * name any more is closed first by the policy and deleted after it. Each step is remembered when it is done, and doing one twice changes
- * nothing: a run that was killed is simply started again.
+ * Brings a KBS to the desired state. Where a policy or a reference value changes, the rules of resources that are about to be written are closed
+ * first. Then come reference values and the attestation policy, so that neither new bytes nor new rules ever stand under the judgement of an
+ * earlier plan, then resources, and the resource policy last, which alone opens anything. What the plan does not name any more is closed first by the policy and
+ * deleted after it. Each step is remembered when it is done, and doing one twice changes nothing: a run that was killed is simply started again.
  */
 export async function apply({
   kbs,
@@ -103,6 +103,8 @@ export async function apply({
     if (same || dryRun) return
     log.progress(`writing ${what}`)
     await ledger.claim()
+    // A run that was overtaken would put its bytes under the rules of the other plan.
+    await ledger.check()
     await write()
     await save(state)
   }
@@ -123,10 +125,20 @@ export async function apply({
     if (!(await available(uri))) throw givenAway(uri)
     if (desired.fresh.includes(uri) && !desired.overwritten.includes(uri)) await keys.checkFree(uri)
   }
-  if (desired.resourcePolicy !== null && desired.resourcePolicy !== state.resourcePolicy && !dryRun) {
+  const { attestationPolicy, resourcePolicy, policyDigest } = desired
+  const values = Object.entries(desired.referenceValues).sort(([a], [b]) => (a < b ? -1 : 1))
+  const altered = new Set<string>()
+  let judgedAnew = withdrawn.values.length > 0 || (state.attestationPolicy ?? attestationPolicy) !== attestationPolicy
+  for (const [id, value] of values) {
+    const isKnown = state.referenceValues[id] === JSON.stringify(value)
+    const stands = await standsAt(kbs, id, value)
+    if (!isKnown || stands === false) altered.add(id)
+    judgedAnew ||= !(stands ?? isKnown)
+  }
+  if (resourcePolicy !== null && (judgedAnew || resourcePolicy !== state.resourcePolicy) && !dryRun) {
     const writing: string[] = []
     for (const uri of own) if (await differs(uri)) writing.push(uri)
-    const interim = closed(writing)
+    const interim = closed(writing, judgedAnew)
     if (interim !== null && interim !== state.resourcePolicy) {
       log.progress('closing what is about to be written')
       await ledger.claim()
@@ -137,30 +149,10 @@ export async function apply({
       await kbs.setResourcePolicy(interim)
     }
   }
-  for (const uri of desired.kept) changes.push({ what: uri, action: 'kept' })
-  for (const uri of own) {
-    const value = await secret(uri)
-    const known = state.resources[uri]
-    if (value === null && known === undefined) throw givenAway(uri)
-    // An agent never makes the key of a URI twice: one that it gave away stands as it was written.
-    if (value === null) {
-      changes.push({ what: uri, action: 'unchanged' })
-      continue
-    }
-    const mark = macOf(value.bytes)
-    await step(uri, known === mark, async () => {
-      await kbs.setResource(parseKbsUri(uri), value.bytes, value.serverKey)
-      state.resources[uri] = mark
-    })
-    // After the state was kept: a run that was killed before it is repeated, and must find the path free.
-    if (!dryRun && desired.fresh.includes(uri) && known === undefined) await keys.mark(uri)
-  }
-  for (const [id, value] of Object.entries(desired.referenceValues).sort(([a], [b]) => (a < b ? -1 : 1))) {
-    const text = JSON.stringify(value)
-    const same = state.referenceValues[id] === text && (await stands(kbs, id, value))
-    await step(`reference value ${id}`, same, async () => {
+  for (const [id, value] of values) {
+    await step(`reference value ${id}`, !altered.has(id), async () => {
       await kbs.setReferenceValue(id, value)
-      state.referenceValues[id] = text
+      state.referenceValues[id] = JSON.stringify(value)
     })
   }
   const end = async (what: string, write: () => Promise<void>): Promise<void> => {
@@ -179,7 +171,6 @@ export async function apply({
       delete state.referenceValues[id]
     })
   }
-  const { attestationPolicy, resourcePolicy, policyDigest } = desired
   const restates = hidesPolicies && !dryRun
   if (attestationPolicy !== null) {
     const same = state.attestationPolicy === attestationPolicy
@@ -191,6 +182,24 @@ export async function apply({
       await kbs.setAttestationPolicy('default_cpu', attestationPolicy)
       state.attestationPolicy = attestationPolicy
     })
+  }
+  for (const uri of desired.kept) changes.push({ what: uri, action: 'kept' })
+  for (const uri of own) {
+    const value = await secret(uri)
+    const known = state.resources[uri]
+    if (value === null && known === undefined) throw givenAway(uri)
+    // An agent never makes the key of a URI twice: one that it gave away stands as it was written.
+    if (value === null) {
+      changes.push({ what: uri, action: 'unchanged' })
+      continue
+    }
+    const mark = macOf(value.bytes)
+    await step(uri, known === mark, async () => {
+      await kbs.setResource(parseKbsUri(uri), value.bytes, value.serverKey)
+      state.resources[uri] = mark
+    })
+    // After the state was kept: a run that was killed before it is repeated, and must find the path free.
+    if (!dryRun && desired.fresh.includes(uri) && known === undefined) await keys.mark(uri)
   }
   if (resourcePolicy !== null && policyDigest !== null) {
     const same = state.resourcePolicy === resourcePolicy
@@ -218,11 +227,11 @@ export async function apply({
   return changes
 }
 
-/** Whether the KBS gives back a reference value as it was written; a credential that may not read goes by what this job wrote. */
-function stands(kbs: KbsAdmin, id: string, value: JsonValue): Promise<boolean> {
+/** Whether the KBS gives back a reference value as the plan has it; null for a credential that may not read, which goes by what this job wrote. */
+function standsAt(kbs: KbsAdmin, id: string, value: JsonValue): Promise<boolean | null> {
   return ifAuthorized(
     kbs.referenceValue(id).then((found) => isSameReferenceValue(found, value)),
-    true,
+    null,
   )
 }
 

@@ -2,6 +2,7 @@ import { SealwrightError, TransportError, VerificationError } from '../base/erro
 import { isObject, nestsDeeper, parseJson, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
 import type { HttpHeaders, HttpRequest, HttpResponse, Ports } from '../base/ports.ts'
 import { collect } from '../base/streams.ts'
+import { socketUrl } from './uri.ts'
 
 /** Answers of a KBS are small: keys, tokens, policies. */
 const limit = 4 << 20
@@ -26,7 +27,17 @@ export interface KbsFailure {
  * @throws TransportError `unreachable`, `timeout` (60 s for request and answer), `kbs-error` for a redirect or an answer above 4 MiB
  */
 export async function call(ports: Ports, url: string, request: HttpRequest): Promise<Answer> {
-  const response = await ports.http.request(url, { redirect: 'manual', timeoutMs: 60_000, ...request })
+  const timeoutMs = 60_000
+  const [, socketPath, path] = socketUrl.exec(url) ?? []
+  const response =
+    socketPath === undefined
+      ? await ports.http.request(url, { redirect: 'manual', timeoutMs, ...request })
+      : await ports.http.request(`http://localhost${path}`, {
+          timeoutMs,
+          signal: AbortSignal.timeout(timeoutMs),
+          ...request,
+          socketPath,
+        })
   const { status, headers } = response
   const location = headers.get('location')
   if (location !== null && status >= 300 && status < 400) {

@@ -1,13 +1,27 @@
+import { VerificationError } from '../base/errors.ts'
 import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
 import { visible } from '../base/printable.ts'
 import type { Technology } from '../base/technology.ts'
 import { submodsOf, vectorOf } from './ear-vector.ts'
 import { claimForms } from './measurement-form.ts'
-import { measurementPath, type ResourceRule } from './rego/resource-policy.ts'
+import { registerPath } from './registers.ts'
+import { measurementPath, usualAppraisal, type ResourceRule } from './rego/resource-policy.ts'
 
 /** Characters that are shown of one claim: a measurement has 96. */
 const shown = 130
 const annotated = 'ear.veraison.annotated-evidence'
+
+/** A denial with what the policy had before it, which the KBS does not say; any other error as it is. */
+export function explained(error: Error, claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | 'job'>): Error {
+  if (!(error instanceof VerificationError)) return error
+  const { subject, remedy, cause, code, message } = error
+  const lines = seenBy(claims, rule).map((line) => `\n  ${line}`)
+  return new VerificationError(code, `${message}. The policy compares this:${lines.join('')}`, {
+    subject,
+    remedy,
+    cause,
+  })
+}
 
 /**
  * What the token of a session says of the things that a resource policy of ours compares, a line each; where the plan's rule is known, also what it
@@ -15,7 +29,7 @@ const annotated = 'ear.veraison.annotated-evidence'
  *
  * @param claims claims of the token, as the KBS gave it
  */
-export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | 'job'>): string[] {
+export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | 'job' | 'appraisal'>): string[] {
   const submods = submodsOf(claims)
   if (submods.length === 0) return ['the token has no appraisal that a policy of ours could read']
   const lines = submods.map(({ name, status, cell }) => {
@@ -24,6 +38,10 @@ export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | '
     return `status of ${text(name)}: ${text(status)}${status === 'affirming' ? '' : `, must be affirming${why === '' ? '' : ` (${why})`}`}`
   })
   const cpu = submods.find(({ name }) => name === 'cpu0')
+  const appraisal = cpu?.cell['ear.appraisal-policy-id']
+  const counting = rule?.appraisal ?? usualAppraisal
+  if (typeof appraisal !== 'string' || !counting.includes(appraisal))
+    lines.push(compared('appraisal policy', appraisal, counting))
   const evidence = cpu === undefined ? undefined : cpu.cell[annotated]
   if (!isObject(evidence)) return lines
   const technology = technologyOf(evidence)
@@ -32,6 +50,8 @@ export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | '
   else {
     const wanted = admitted === undefined ? undefined : claimForms(technology, admitted.measurements)
     lines.push(compared(`${technology} measurement`, valueAt(evidence, measurementPath[technology]), wanted))
+    for (const [name, values] of Object.entries(admitted?.registers ?? {}))
+      lines.push(compared(name, valueAt(evidence, registerPath(technology, name)), values))
     if (rule !== undefined && admitted === undefined)
       lines.push(`technology: ${technology}; the plan admits ${rule.admit.map((one) => one.technology).join(', ')}`)
   }

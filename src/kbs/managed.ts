@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { InputError } from '../base/errors.ts'
+import type { JsonValue } from '../base/json.ts'
 import { ifAuthorized } from './call.ts'
-import type { KbsAdmin } from './client.ts'
+import { isSameReferenceValue, type KbsAdmin } from './client.ts'
 import type { Plan } from './plan-schema.ts'
 
 /** Reference value that says which plan wrote what. A KBS lists nothing, but it answers a reference value. No attestation policy reads this name. */
@@ -124,6 +125,36 @@ export function checkOwners(managed: Managed, share: Share, overwritten: readonl
   }
 }
 
+/**
+ * Refuses a plan that gives another value to what another plan registered: evidence would be judged by it for the resources of both.
+ *
+ * @param values reference values of the plan, by id
+ * @throws InputError `state-conflict`
+ */
+export async function checkSharedValues(
+  kbs: Pick<KbsAdmin, 'referenceValue'>,
+  managed: Managed,
+  { name }: Pick<Share, 'name'>,
+  values: Readonly<Record<string, JsonValue>>,
+): Promise<void> {
+  for (const [owner, { values: ids }] of Object.entries(managed.plans)) {
+    if (owner === name) continue
+    for (const [id, value] of Object.entries(values)) {
+      if (!ids.includes(id)) continue
+      const found = await ifAuthorized(kbs.referenceValue(id), null)
+      if (found === null || isSameReferenceValue(found, value)) continue
+      throw new InputError(
+        'state-conflict',
+        `the plan "${owner}" wrote another value of the reference value ${id}, by which guests of both plans are judged`,
+        {
+          subject: id,
+          remedy: `Leave ${id} to one of the plans, or give both the same value: take it out of the plan "${owner}" first.`,
+        },
+      )
+    }
+  }
+}
+
 /** The record while a run writes: what was managed before and what is going to be, so that a killed run loses nothing. */
 function during(managed: Managed, share: Share, writer: string): Managed {
   const before = partOf(managed, share.name)
@@ -136,16 +167,21 @@ function during(managed: Managed, share: Share, writer: string): Managed {
   return { v: 1, writer, plans: { ...managed.plans, [share.name]: mine }, unfinished: share.name }
 }
 
-/** The record after a run. Bytes that were kept stay on it, so that `retire: delete` finds them later. */
+/**
+ * The record after a run. Bytes that were kept stay on it, so that `retire: delete` finds them later. What this plan does not name any more and
+ * another one does is from now on the other's alone: of two plans that leave a thing out, the second one must withdraw it.
+ */
 function after(managed: Managed, share: Share, writer: string): Managed {
-  const { resources, rules, values } = during(managed, share, writer).plans[share.name] ?? share
+  const { resources, rules } = during(managed, share, writer).plans[share.name] ?? share
+  const elsewhere = othersOf(managed, share.name).flatMap((one) => one.resources)
+  const theirs = elsewhere.filter((uri) => !share.resources.includes(uri))
   const gone = withdrawalOf(managed, share)
   const without = (all: readonly string[], ended: readonly string[]): string[] =>
     all.filter((one) => !ended.includes(one))
   const mine: ManagedPart = {
-    resources: without(resources, gone.resources),
+    resources: without(resources, [...gone.resources, ...theirs]),
     rules: share.leavesPolicy ? rules : share.rules.toSorted(),
-    values: without(values, gone.values),
+    values: share.values.toSorted(),
   }
   const plans = Object.entries({ ...managed.plans, [share.name]: mine }).map(([name, one]): [string, ManagedPart] =>
     name === share.name ? [name, one] : [name, { ...one, rules: without(one.rules, gone.rules) }],

@@ -3,7 +3,7 @@ import { parseJson, type JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { toBase64url } from '../encoding/base64.ts'
 import { call, kbsError } from './call.ts'
-import type { ResourcePath } from './uri.ts'
+import { isGrpc, type ResourcePath } from './uri.ts'
 
 /** What the passport way needs of the agent. */
 export interface PassportHolder {
@@ -15,13 +15,26 @@ export interface PassportHolder {
 
 export interface PassportOptions {
   readonly holder: PassportHolder
-  /** Base URL of the Attestation Service's REST door. */
+  /** Address of the Attestation Service: base URL of its REST interface, or `grpc://HOST:PORT`. */
   readonly asUrl: string
   /** Base URL of the KBS. */
   readonly kbsUrl: string
   readonly ports: Ports
   /** Policy id at the Attestation Service, without `_cpu`. */
   readonly policy?: string | undefined
+}
+
+/** What is asked of an Attestation Service, as its REST interface takes it (coco.md §1.7). */
+export interface ServiceRequest {
+  verification_requests: { tee: string; evidence: string; runtime_data: { structured: JsonValue } }[]
+  policy_ids: string[]
+}
+
+/** What it said: a token, or why not. */
+export interface ServiceAnswer {
+  text: string
+  status: string
+  isGood: boolean
 }
 
 /**
@@ -40,7 +53,10 @@ export function fetchByPassport(options: PassportOptions): (path: ResourcePath) 
       method: 'GET',
       headers,
     })
-    if (answer.status !== 200) throw kbsError(`reading ${uri}`, uri, answer)
+    if (answer.status !== 200) {
+      const [{ explained }, { readJwt }] = await Promise.all([import('./denial.ts'), import('./jwt.ts')])
+      throw explained(kbsError(`reading ${uri}`, uri, answer), readJwt(token, 'EAR').claims)
+    }
     return options.holder.decryptJwe(answer.body.toString('utf8'))
   }
 }
@@ -53,7 +69,7 @@ export function fetchByPassport(options: PassportOptions): (path: ResourcePath) 
  */
 export async function askForEar({ holder, asUrl, ports, policy }: Omit<PassportOptions, 'kbsUrl'>): Promise<string> {
   const { binding, evidence } = await holder.openReport()
-  const request = {
+  const request: ServiceRequest = {
     verification_requests: [
       {
         tee: holder.technology,
@@ -63,10 +79,15 @@ export async function askForEar({ holder, asUrl, ports, policy }: Omit<PassportO
     ],
     policy_ids: [policy ?? 'default'],
   }
-  const headers = { 'content-type': 'application/json' }
-  const answer = await call(ports, `${asUrl}/attestation`, { method: 'POST', headers, body: JSON.stringify(request) })
-  const text = answer.body.toString('utf8').trim()
-  if (answer.status === 200 && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return text
+  const {
+    text: said,
+    status,
+    isGood,
+  } = isGrpc(asUrl)
+    ? await (await import('./as-grpc.ts')).evaluate(asUrl, request, ports)
+    : await byRest(asUrl, request, ports)
+  const text = said.trim()
+  if (isGood && /^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return text
   // Trustee says everything with a 500 and the chain of causes, below which a backtrace may stand.
   const why = text.replace(/\s*Stack backtrace:[\s\S]*$/, '').slice(0, 500)
   if (why.includes('Verifier evaluate failed')) {
@@ -74,10 +95,20 @@ export async function askForEar({ holder, asUrl, ports, policy }: Omit<PassportO
       subject: holder.technology,
     })
   }
-  throw new TransportError('kbs-error', `the Attestation Service answered ${answer.status}: ${why}`, {
+  throw new TransportError('kbs-error', `the Attestation Service answered ${status}: ${why}`, {
     subject: asUrl,
     remedy: 'Check that it verifies this technology and that the policy is loaded there.',
   })
+}
+
+async function byRest(asUrl: string, request: ServiceRequest, ports: Ports): Promise<ServiceAnswer> {
+  const headers = { 'content-type': 'application/json' }
+  const { status, body } = await call(ports, `${asUrl}/attestation`, {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(request),
+  })
+  return { text: body.toString('utf8'), status: String(status), isGood: status === 200 }
 }
 
 /** The agent keeps `{technology, evidence, documents}`; an Attestation Service takes the primary evidence alone. */

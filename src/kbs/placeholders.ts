@@ -45,6 +45,13 @@ export function fillPlan(plan: Plan, held: readonly string[], run: string | null
       remedy: 'Encrypt in this job first, with the same URI in `recipients`.',
     })
   })
+  // Such a key would be given to the guests of both entries.
+  const twice = resources.find(({ uri }, n) => resources.findIndex((one) => one.uri === uri) !== n)
+  if (twice !== undefined)
+    throw new InputError('file-invalid', `resources: two entries stand for ${twice.uri}`, {
+      subject: twice.uri,
+      remedy: 'Give each entry a form of its own, as kbs:///team/key/app-{digest}.',
+    })
   return { ...plan, resources }
 }
 

@@ -3,8 +3,12 @@ import { technologies } from '../base/technology.ts'
 import { imagePolicyProblems, policyImageForm, usualPolicyUri } from './image-policy.ts'
 import { measurementProblem, referenceProblem } from './measurement-form.ts'
 import { sampleLaunchDigest } from './rego/sample-policy.ts'
+import { registerProblem } from './registers.ts'
+import { sealedSecretProblems } from './sealed-plan.ts'
 import { kbsUriForm } from './uri.ts'
 
+/** Reference values in which kbs-publish keeps what it wrote. */
+const ownNames = /^sealwright\//
 const text = z.string().min(1).max(2048)
 const technology = z.enum(technologies)
 
@@ -12,6 +16,8 @@ const admissionForm = z.strictObject({
   technology,
   /** Launch measurements in lower-case hex: 96 digits, 64 of a TPM (PCR 11). Sample evidence always has the same one. */
   measurements: z.array(text).min(1).max(64).optional(),
+  /** Further registers by the names of Trustee's claims (`rtmr_1`, `pcr11`), each with the values that a guest may have. */
+  registers: z.record(text, z.array(text).min(1).max(64)).optional(),
   /** Values of the `init_data` claim that a guest must have. */
   initdata: z.array(text).max(64).default([]),
 })
@@ -22,6 +28,10 @@ const admission = admissionForm.transform(({ measurements, ...one }, context) =>
     const message = measurementProblem(one.technology, value)
     if (message !== null) context.addIssue({ code: 'custom', path: ['measurements', n], message })
   })
+  for (const [name, values] of Object.entries(one.registers ?? {})) {
+    const message = registerProblem(one.technology, name, values)
+    if (message !== null) context.addIssue({ code: 'custom', path: ['registers', name], message })
+  }
   const known = measurements ?? (one.technology === 'sample' ? [sampleLaunchDigest] : null)
   if (known !== null) return { ...one, measurements: known }
   context.addIssue({ code: 'custom', path: ['measurements'], message: 'is missing' })
@@ -68,19 +78,56 @@ const path = z.string().min(1).max(4096)
 const referenceName = /^[A-Za-z0-9_./-]{1,200}$/
 const referenceNameWords = 'write up to 200 letters, digits, dashes, underscores, dots and slashes'
 
+/** Who may have signed a document keyless, and the Sigstore bundle over its bytes. */
+const keyless = z.strictObject({
+  bundle: path,
+  /** Trusted root (JSON) of the authorities and logs. */
+  'trusted-root': path,
+  identities: z
+    .array(
+      z.strictObject({
+        issuer: z.string().regex(/^https?:\/\/\S+$/, 'write the URL of the issuer'),
+        /** Name in the certificate, compared whole; in `…@refs/tags/v*` the star covers any part of one segment. */
+        san: text,
+      }),
+    )
+    .min(1)
+    .max(16),
+})
+
 /** A signed document of reference values (`sealwright tee reference-values sign`), and what its signer may say. */
-const signedValues = z.strictObject({
+const signedValues = z
+  .strictObject({
+    file: path,
+    /** Files of public keys (PEM) that may have signed it; never one that came with the document. */
+    keys: z.array(path).min(1).max(16).optional(),
+    keyless: keyless.optional(),
+    technologies: z.array(z.enum(technologies)).min(1),
+    /** Names of images that the signer may describe; left out: any. */
+    images: z.array(text).min(1).max(64).optional(),
+    /** Measured values, in hex, that count no more, whoever signs them. */
+    revoked: z
+      .array(z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'write 64 or 96 lower-case hex digits'))
+      .max(1024)
+      .default([]),
+  })
+  .refine((one) => (one.keys === undefined) !== (one.keyless === undefined), 'names either `keys` or `keyless`')
+
+/** The token of another verifier (Trustee, Intel Trust Authority, Azure) about a machine that the plan admits, and who may have signed it. */
+const secondOpinion = z.strictObject({
+  token: path,
+  /** File of the verifier's JWKS; never one that came with the token. */
+  keys: path,
+  /** Exact `iss` and `aud`; left out where the token has none. */
+  issuer: text.optional(),
+  audience: text.optional(),
+})
+
+/** A signed list of values that count no more (`sealwright tee reference-values sign`), and who may revoke. */
+const revocations = z.strictObject({
   file: path,
-  /** Files of public keys (PEM) that may have signed it; never one that came with the document. */
+  /** Files of public keys (PEM) that may have signed it. */
   keys: z.array(path).min(1).max(16),
-  technologies: z.array(z.enum(technologies)).min(1),
-  /** Names of images that the signer may describe; left out: any. */
-  images: z.array(text).min(1).max(64).optional(),
-  /** Measured values, in hex, that count no more, whoever signs them. */
-  revoked: z
-    .array(z.string().regex(/^([0-9a-f]{64}|[0-9a-f]{96})$/, 'write 64 or 96 lower-case hex digits'))
-    .max(1024)
-    .default([]),
 })
 
 /** Which images guests take, and by whose signatures. */
@@ -101,6 +148,17 @@ const imagePolicy = z.strictObject({
   admit: z.array(admission).max(16).default([]),
 })
 
+/** A secret that a Kubernetes Secret points to by a signed text. */
+const sealedSecret = z.strictObject({
+  uri: kbsUri,
+  source: z.string().regex(/^(kept|file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write kept, file:PATH or env:NAME'),
+  /** Private key that signs (EC P-256). */
+  key: z.string().regex(/^(file:.+|env:[A-Za-z_][A-Za-z0-9_]*)$/, 'write file:PATH or env:NAME'),
+  /** Where guests read the public key, which is written there. */
+  'key-uri': kbsUri,
+  admit: z.array(admission).max(16).default([]),
+})
+
 /** The plan file of `kbs-publish` (docs/kbs-publish.md), version 1: strict, an unknown member is refused. */
 export const planSchema = z
   .strictObject({
@@ -115,11 +173,25 @@ export const planSchema = z
     resources: z.array(resource).max(256).default([]),
     'reference-values': z.record(z.string().regex(referenceName, referenceNameWords), z.json()).default({}),
     'image-policy': imagePolicy.optional(),
+    'sealed-secrets': z.array(sealedSecret).max(64).default([]),
+    /** Initdata documents with which admitted guests are started. */
+    initdata: z.array(path).max(16).default([]),
     'signed-values': z.array(signedValues).max(64).default([]),
+    /** Nothing is written unless each of them affirms a machine that the plan admits. */
+    'second-opinions': z.array(secondOpinion).max(8).default([]),
+    revocations: z.array(revocations).max(16).default([]),
     /** `generate` replaces `default_cpu` of a KBS that is not embedded by one made of this plan's reference values. */
     'attestation-policy': z.enum(['leave', 'generate']).default('leave'),
     /** `leave`: resources are written, and the one policy stays as its owner wrote it. */
     'resource-policy': z.enum(['generate', 'leave']).default('generate'),
+    /** Ids of the appraisal policies of the Attestation Service (without `_cpu`) whose status counts. */
+    'appraisal-policies': z
+      .array(
+        z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'write the id that the policy was uploaded under, without _cpu'),
+      )
+      .min(1)
+      .max(16)
+      .default(['default']),
     /** Digest of the resource policy that we wrote last, `first`, or `signed` (the one of the signed state): replaces the one policy of a KBS that is not embedded. */
     'replace-global': z
       .union([
@@ -133,8 +205,9 @@ export const planSchema = z
     'accept-software-tpm': z.boolean().default(false),
   })
   .superRefine((plan, context) => {
+    if (plan.name === '__proto__') context.addIssue({ code: 'custom', path: ['name'], message: 'is not a name' })
     for (const [name, value] of Object.entries(plan['reference-values'])) {
-      const message = referenceProblem(name, value)
+      const message = ownNames.test(name) ? 'is kept by kbs-publish itself' : referenceProblem(name, value)
       if (message !== null) context.addIssue({ code: 'custom', path: ['reference-values', name], message })
     }
     if (plan['resource-policy'] === 'leave' && plan['replace-global'] !== undefined) {
@@ -146,6 +219,9 @@ export const planSchema = z
     const guests = plan['image-policy']
     for (const message of guests === undefined ? [] : imagePolicyProblems(guests, uris, left))
       context.addIssue({ code: 'custom', path: ['image-policy'], message })
+    const others = [...uris, ...(guests === undefined ? [] : [guests.uri, ...guests.images.map(({ key }) => key)])]
+    for (const message of sealedSecretProblems(plan['sealed-secrets'], others, left))
+      context.addIssue({ code: 'custom', path: ['sealed-secrets'], message })
     plan.resources.forEach((one, i) => {
       const problem = (path: string, message: string): void =>
         context.addIssue({ code: 'custom', path: ['resources', i, path], message })

@@ -8,6 +8,7 @@ import { readYaml } from '../encoding/yaml.ts'
 import { generatedAttestation } from './attestation.ts'
 import { isNamedBy } from './placeholders.ts'
 import { planSchema, type Plan } from './plan-schema.ts'
+import { firmwareNote } from './registers.ts'
 import type { Rule } from './rego/ast.ts'
 import { cannedCases, tryPolicy } from './rego/canned.ts'
 import { parseRego } from './rego/parse.ts'
@@ -86,7 +87,7 @@ export interface Surroundings {
  * @throws VerificationError `policy-unsafe` for `sample` on a KBS that is not ours, or not named, or a policy that judges a canned token wrongly
  */
 export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: Surroundings): Desired {
-  const rules = plan.resources.map(toRule)
+  const rules = rulesOf(plan)
   const samples = rules.filter((one) => one.admit.some(({ technology }) => technology === 'sample'))
   refuseSample(samples, plan, embedded)
   const tpms = embedded ? rules.filter((one) => one.admit.some(({ technology }) => technology === 'tpm')) : []
@@ -107,7 +108,13 @@ export function desiredState(plan: Plan, { embedded, current, withdrawn = [] }: 
       ...(tpms.length > 0 ? softwareTpmReferenceValues(measurementsOf(tpms, 'tpm')) : {}),
       ...plan['reference-values'],
     },
-    notes: [...(text === null ? [leftNote] : keptNotes(kept)), ...(generated === null ? [] : [generated.note])],
+    notes: [
+      ...(text === null ? [leftNote] : keptNotes(kept)),
+      ...(text === null ? [] : rules.flatMap(({ uri, admit }) => admit.map((one) => firmwareNote(uri, one)))).filter(
+        (note) => note !== null,
+      ),
+      ...(generated === null ? [] : [generated.note]),
+    ],
     exceptions: [
       ...samples.map((one) => `${one.uri} is given to sample evidence, which proves nothing`),
       ...tpms.map((one) => `${one.uri} is given to a software TPM, which whoever runs the host can forge`),
@@ -130,11 +137,18 @@ function generatedFor(plan: Plan, embedded: boolean): ReturnType<typeof generate
  * earlier, wider rule for a while. On an embedded KBS a rule that does not change stays.
  *
  * @param writing URIs whose bytes are about to be written
+ * @param judgedAnew reference values or the attestation policy change too: until they stand, nothing is open but a rule of an embedded KBS that
+ *   does not change, over bytes that do not change
  */
-export function closedPolicy(plan: Plan, surroundings: Surroundings, writing: readonly string[]): string | null {
+export function closedPolicy(
+  plan: Plan,
+  surroundings: Surroundings,
+  writing: readonly string[],
+  judgedAnew: boolean,
+): string | null {
   const { current, withdrawn = [] } = surroundings
   if (plan['resource-policy'] === 'leave') return null
-  const rules = plan.resources.map(toRule)
+  const rules = rulesOf(plan)
   const before = current === null ? [] : parseRego(current).rules
   const texts = (of: readonly Rule[], uri: string): string[] =>
     of
@@ -142,9 +156,10 @@ export function closedPolicy(plan: Plan, surroundings: Surroundings, writing: re
       .map((one) => JSON.stringify(one))
       .sort()
   const next = resourcePolicy(rules).rules
-  const open = rules.filter(
-    ({ uri }) => !writing.includes(uri) || isDeepStrictEqual(texts(before, uri), texts(next, uri)),
-  )
+  const open = rules.filter(({ uri }) => {
+    const same = isDeepStrictEqual(texts(before, uri), texts(next, uri))
+    return judgedAnew ? same && !writing.includes(uri) : same || !writing.includes(uri)
+  })
   const named = rules.map((one) => one.uri)
   return writeRego(
     resourcePolicy(open, current === null ? [] : otherRules({ rules: before }, [...named, ...withdrawn])),
@@ -176,16 +191,22 @@ function keptNotes(kept: ReturnType<typeof otherRules>): string[] {
 }
 
 /** The rule of a plan for one resource; undefined where it names none. */
-export function ruleFor({ resources }: Plan, uri: string): ResourceRule | undefined {
+export function ruleFor(plan: Plan, uri: string): ResourceRule | undefined {
+  const { resources } = plan
   const found = resources.find((one) => one.uri === uri) ?? resources.find((one) => isNamedBy(one.uri, uri))
-  return found === undefined ? undefined : toRule(found)
+  return found === undefined ? undefined : toRule(found, plan)
 }
 
-function toRule(one: Plan['resources'][number]): ResourceRule {
+function rulesOf(plan: Plan): ResourceRule[] {
+  return plan.resources.map((one) => toRule(one, plan))
+}
+
+function toRule(one: Plan['resources'][number], { 'appraisal-policies': appraisal }: Plan): ResourceRule {
   const { uri, admit, job } = one
   return {
     uri,
     admit,
+    appraisal,
     job:
       job === undefined
         ? null

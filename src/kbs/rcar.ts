@@ -1,4 +1,4 @@
-import { TransportError, VerificationError } from '../base/errors.ts'
+import { TransportError } from '../base/errors.ts'
 import type { JsonObject, JsonValue } from '../base/json.ts'
 import type { Ports } from '../base/ports.ts'
 import { call, failureOf, kbsError, objectOf, type Answer } from './call.ts'
@@ -7,6 +7,7 @@ import { cookieHeader, hasSession, nextCookies } from './cookies.ts'
 import type { EarTrust } from './ear.ts'
 import type { ResourceRule } from './rego/resource-policy.ts'
 import { checkSessionToken, type SessionToken } from './session-token.ts'
+import { refusedEvidence } from './tpm-key.ts'
 import type { ResourcePath } from './uri.ts'
 
 /** The attesting side: evidence over SHA-384 of JCS `{additional-evidence, nonce, tee-pubkey}`, and the key that answers are made for. */
@@ -27,7 +28,7 @@ export interface RcarOptions {
   /** Who may sign the session's token; left out, the KBS is believed, which judges the token anyway. */
   readonly trust?: EarTrust | undefined
   /** The rule that a plan has for the resource: a denial says what differs from it. */
-  readonly rule?: Pick<ResourceRule, 'admit' | 'job'> | undefined
+  readonly rule?: Pick<ResourceRule, 'admit' | 'job' | 'appraisal'> | undefined
 }
 
 /** An attested session. Any 401 of `attest` or of a read means that it is over: a new one is shaken hands for, once. */
@@ -62,7 +63,7 @@ export function rcarSession(url: string, attester: Attester, ports: Ports, optio
       const answer = await attest(ports, url, body, cookies)
       // Trustee says the same of an expired session and of bad evidence: a new session tells them apart.
       if (answer.status === 401 && attempt === 0) continue
-      if (answer.status !== 200) throw kbsError('attesting', url, answer)
+      if (answer.status !== 200) throw refusedEvidence(kbsError('attesting', url, answer), evidence)
       const token = objectOf(answer, url, 'a token')['token']
       if (typeof token !== 'string') throw notKbs(url, 'gave no token')
       const trust = options.trust ?? null
@@ -90,7 +91,10 @@ export function rcarSession(url: string, attester: Attester, ports: Ports, optio
         answer = await read(path, held)
       }
       const uri = `kbs:///${path.join('/')}`
-      if (answer.status !== 200) throw await explained(kbsError(`reading ${uri}`, uri, answer), held, options)
+      if (answer.status !== 200) {
+        const { explained } = await import('./denial.ts')
+        throw explained(kbsError(`reading ${uri}`, uri, answer), held.claims, options.rule)
+      }
       return attester.decryptJwe(answer.body.toString('utf8'))
     },
   }
@@ -124,19 +128,6 @@ async function post(ports: Ports, url: string, body: unknown, cookies: Cookies):
   const headers: Record<string, string> = { 'content-type': 'application/json' }
   if (cookies.size > 0) headers['cookie'] = cookieHeader(cookies)
   return call(ports, url, { method: 'POST', headers, body: JSON.stringify(body) })
-}
-
-/** A denial says nothing of its reason. What the policy had before it stands in the token. */
-async function explained(error: Error, { claims }: Session, { rule }: RcarOptions): Promise<Error> {
-  if (!(error instanceof VerificationError)) return error
-  const { seenBy } = await import('./denial.ts')
-  const { subject, remedy, cause, code } = error
-  const lines = seenBy(claims, rule).map((line) => `\n  ${line}`)
-  return new VerificationError(code, `${error.message}. The policy compares this:${lines.join('')}`, {
-    subject,
-    remedy,
-    cause,
-  })
 }
 
 function notKbs(url: string, what: string): TransportError {

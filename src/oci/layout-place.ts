@@ -25,6 +25,8 @@ export interface LayoutPlace {
     expect?: { readonly digest: Digest; readonly size: number },
   ): Promise<{ digest: Digest; size: number }>
   index(): Promise<Listed>
+  /** As {@link Store.unchecked}. */
+  readonly unchecked?: boolean
   /** As {@link Store.blobs}. */
   readonly blobs?: () => AsyncIterable<{ digest: Digest; size: number }>
   change(change: EntryChange): Promise<void>
@@ -46,6 +48,7 @@ export function directoryPlace(directory: string, ports: Ports): LayoutPlace {
     require: () => requireLayout(directory),
     size: (digest) => blobSize(directory, digest),
     read: (want, how) => readBlob(directory, want, how),
+    unchecked: true,
     write: (source, expect) => writeBlob(directory, source, expect),
     index: indexReader(directory),
     blobs: () => layoutBlobs(directory),

@@ -133,6 +133,7 @@ export function layoutStore(place: LayoutPlace, identity: string, ports: Pick<Po
     name: named,
     identity,
     piecewise: true,
+    ...(place.unchecked === undefined ? {} : { unchecked: place.unchecked }),
     getManifest,
     tag,
     retag,

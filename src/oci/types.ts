@@ -170,6 +170,8 @@ export interface Store {
   putBlob(source: BlobSource): Promise<{ digest: Digest; size: number }>
   /** A piece of a stream that is put here is done with before the next one is asked for: its source may read {@link BlobReading.piecewise}. */
   readonly piecewise?: boolean | undefined
+  /** Bytes of a blob are not compared for a reader with {@link BlobReading.ownCheck}; other stores compare them nevertheless. */
+  readonly unchecked?: boolean | undefined
 
   /**
    * Manifests whose `subject` is `digest` (each one's own `subject` is checked), in a stable order, filtered by artifact type where given.

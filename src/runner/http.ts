@@ -1,4 +1,4 @@
-import { TransportError } from '../base/errors.ts'
+import { InputError, TransportError } from '../base/errors.ts'
 import { isLoopback } from '../base/loopback.ts'
 import type { Http, HttpRequest, HttpResponse } from '../base/ports.ts'
 import { exchange } from './exchange.ts'
@@ -24,9 +24,11 @@ export function makeHttp(env: Readonly<Record<string, string | undefined>> = {})
     also: (more) => more.forEach((host) => hosts.add(host)),
     serverKey: (url) => serverKey(new URL(url), env, hosts),
     request: (url, options = {}) =>
-      options.socketPath === undefined
-        ? overNetwork(url, options, env, hosts)
-        : overSocket(url, options, options.socketPath),
+      options.http2 === true
+        ? overHttp2(new URL(url), options, env, hosts)
+        : options.socketPath === undefined
+          ? overNetwork(url, options, env, hosts)
+          : overSocket(url, options, options.socketPath),
   }
 }
 
@@ -109,6 +111,29 @@ function nextStep(from: URL, location: string, carries: boolean): URL {
     {
       subject: from.host,
       remedy: 'Name the address to which it leads, if that is trusted: https never goes on as http.',
+    },
+  )
+}
+
+async function overHttp2(
+  url: URL,
+  options: HttpRequest,
+  env: Readonly<Record<string, string | undefined>>,
+  hosts: Set<string>,
+): Promise<HttpResponse> {
+  const timeoutMs = options.timeoutMs ?? defaultTimeoutMs
+  hosts.add(url.host)
+  if (proxyFor(url, env) !== null) {
+    throw new InputError('unsupported', `${url.host} is reached by a proxy, but gRPC goes by none`, {
+      subject: url.host,
+      remedy: `List ${url.hostname} in no_proxy, if it is reached directly.`,
+    })
+  }
+  if (url.protocol === 'https:') await trustNamed(env['SSL_CERT_FILE'])
+  const { exchangeHttp2 } = await import('./http2.ts')
+  return exchangeHttp2(url, options, endingWith(AbortSignal.timeout(timeoutMs), options.signal)).catch(
+    (cause: unknown) => {
+      throw failure(url, cause, timeoutMs)
     },
   )
 }

@@ -6,6 +6,7 @@ import { layerOpener } from '../encrypt/decrypt.ts'
 import { readPrivateKey, type DecryptionKeys } from '../encrypt/open-key.ts'
 import type { Image } from '../image/types.ts'
 import type { Attester } from '../kbs/rcar.ts'
+import { isGrpc } from '../kbs/uri.ts'
 import type { Store } from '../oci/types.ts'
 import type { Opener } from '../verify/candidate.ts'
 import type { TaskContext } from './context.ts'
@@ -60,8 +61,8 @@ async function fetcher(
 ): Promise<(path: readonly [string, string, string]) => Promise<Buffer>> {
   const { rcarSession } = await import('../kbs/rcar.ts')
   const technology = agent === null ? null : (await agent.status()).technology
-  // The REST door of an Attestation Service takes no TPM (coco.md §1.7).
-  if (agent !== null && technology !== null && technology !== 'tpm' && kbs.asUrl !== null) {
+  // The REST interface of an Attestation Service takes no TPM (coco.md §1.7).
+  if (agent !== null && technology !== null && kbs.asUrl !== null && (technology !== 'tpm' || isGrpc(kbs.asUrl))) {
     const { fetchByPassport } = await import('../kbs/passport.ts')
     const holder = {
       technology,

@@ -1,4 +1,4 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
+import { execFileSync, spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import type { Gate } from '../../src/verify/candidate.ts'
 import { parsePolicy } from '../../src/verify/policy/load.ts'
 import { machineSteps } from '../../src/verify/checks/machine.ts'
 import { agentEntry } from '../../testkit/agent.ts'
+import { endProcess } from '../../testkit/end-process.ts'
 import { openReportOf } from '../../testkit/task-agent.ts'
 import { peer, root, withPeers } from '../../testkit/peers.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
@@ -21,7 +22,9 @@ import { defaultChoice } from '../../src/tee/choice.ts'
 const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim()
 
 const open: Supervisor[] = []
+const units: ChildProcess[] = []
 afterEach(async () => {
+  for (const unit of units.splice(0)) await endProcess(unit)
   for (const supervisor of open.splice(0)) await supervisor.close()
 })
 
@@ -310,6 +313,7 @@ asUsers('as its unit starts it: systemd opens the socket, agent and job are user
     ...options,
   ]
   const unit = spawn(peer('systemd-socket-activate'), activate, { stdio: 'ignore', cwd: '/' })
+  units.push(unit)
   while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 50))
   chownSync(socket, 0, group)
   chmodSync(socket, 0o660)
@@ -345,7 +349,6 @@ asUsers('as its unit starts it: systemd opens the socket, agent and job are user
   expect(setup(inside, '2').status).toBe(0)
   const second = JSON.parse(readFileSync(join(state, '2/evidence.json'), 'utf8')) as { binding: { boot: object } }
   expect(second.binding.boot).toEqual({ id: boot, jobs: 2 })
-  unit.kill()
 })
 
 test('the worker is found among the ancestors, and nothing else is taken for it', async () => {

@@ -31,11 +31,45 @@ describe('ignore rules', () => {
     ['*\n!keep\nkeep/*.log', 'keep/a.log', true],
     ['!a\na', 'a', true],
     ['a\n\n  b  \n', 'b', true],
+    ['docs/**.md', 'docs/a.md', false],
+    ['docs/**.md', 'docs/.md', true],
+    ['docs/**.md', 'docs/sub/.md', true],
+    ['**.md', 'docs/a.md', true],
+    ['a**b', 'axb', false],
+    ['a**b', 'a/x/b', true],
+    ['../top.txt', 'top.txt', false],
+    ['/../top.txt', 'top.txt', true],
+    ['dir[/]a', 'dir/a', true],
+    ['[\\]a]x', ']x', true],
+    ['\\d*', '7up', true],
+    ['\\d*', 'd', false],
+    ['a|b*', 'axe', true],
+    ['a|b', 'a', false],
+    ['x\n\uFEFFy', 'y', false],
+    ['\uFEFFx', 'x', true],
+    ['*\n/!a', 'a', false],
+    ['?{3}', 'abc', true],
+    ['?{3}', '?{3}', false],
   ])('%j on %s: %s', (rules, path, expected) => {
     expect(ignored(rules, path)).toBe(expected)
   })
 
-  test.each(['!', 'a[', '[z-a]', 'x\\'])('refuses %s by its line', (rule) => {
+  test.each([
+    '!',
+    '! ',
+    '!/',
+    'a[',
+    '[z-a]',
+    'x\\',
+    '[a-]',
+    '[]a]',
+    '[]',
+    '\\a[',
+    '\\k*',
+    '\\pL',
+    '[[:alpha:]]',
+    'a{1001}*',
+  ])('refuses %s by its line', (rule) => {
     expect(() => parseIgnore(`ok\n${rule}`, 'I')).toThrow(/line 2 of I is no pattern/)
   })
 

@@ -9,6 +9,7 @@ test.each<[string, string, string[]]>([
   ['a number and the same as a text', '1: a\n"1": b\n', ['line 2: the key "1" stands twice']],
   ['a key that stands twice inside', 'a:\n  - b: 1\n    b: 1\n', ['line 3: the key "b" stands twice']],
   ['an empty key twice', '? \n: 1\n"": 2\n', ['line 3: the key "" stands twice']],
+  ['a key that records drop', 'a:\n  __proto__: {b: 1}\n', ['line 2: the key "__proto__" is not allowed']],
   ['a list as a key', '? [a]\n: b\n', ['line 1: a key must be a text']],
 ])('%s is refused with its line', async (_name, text, problems) => {
   expect(await read(text)).toEqual({ value: null, problems })

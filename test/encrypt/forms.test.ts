@@ -6,7 +6,7 @@ import { fromBase64, toBase64 } from '../../src/encoding/base64.ts'
 import { der, integer, octets, oid, sequence } from '../../src/encoding/der-write.ts'
 import { layerOpener } from '../../src/encrypt/decrypt.ts'
 import { encryptImage } from '../../src/encrypt/encrypt-image.ts'
-import { openKey, type DecryptionKeys } from '../../src/encrypt/open-key.ts'
+import { askingOnce, openKey, type DecryptionKeys } from '../../src/encrypt/open-key.ts'
 import { annotations, privateOptionsBytes } from '../../src/encrypt/options.ts'
 import { packetBytes, wrapWithKek } from '../../src/encrypt/packet.ts'
 import { unwrapPkcs7 } from '../../src/encrypt/pkcs7.ts'
@@ -212,6 +212,27 @@ describe('packets of Confidential Containers', () => {
     ['A256CTR under another key', packet({ wrapped_data: toBase64(Buffer.alloc(193)) }, 'A256CTR')],
   ])('%s is refused', async (_, value) => {
     expect(['decryption-failed', 'format-invalid']).toContain(await codeOf(openKey(layer(value), keys)))
+  })
+
+  test('an image does not choose how often its reader asks a KBS', async () => {
+    const many = (count: number): string =>
+      Array.from({ length: count }, (_, n) =>
+        toBase64(Buffer.from(JSON.stringify(packet({ kid: `kbs:///default/image-key/${n}` })))),
+      ).join(',')
+    const named = (...texts: string[]): Descriptor => ({
+      ...layer({}),
+      annotations: Object.fromEntries(texts.map((text, n) => [`${annotations.keysPrefix}provider.${n}`, text])),
+    })
+    let asked = 0
+    const counting = { kek: async () => (asked++, null) }
+    expect(await codeOf(openKey(named(many(64)), askingOnce(counting)))).toBe('decryption-failed')
+    expect(asked).toBe(64)
+    await expect(openKey(named(many(65)), askingOnce(counting))).rejects.toThrow('more than 64 key packets')
+    expect(asked).toBe(64)
+    const once = askingOnce(counting)
+    for (const n of Array(128).keys()) await once.kek?.(`kbs:///a/b/${n}`)
+    await expect(once.kek?.('kbs:///a/b/other')).rejects.toThrow('more than 128 keys')
+    expect(asked).toBe(64 + 128)
   })
 
   test('what is written is V2', () => {

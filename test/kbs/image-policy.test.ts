@@ -77,7 +77,13 @@ describe('kbs-publish', () => {
       evaluateRule(policy, 'allow', {
         data: { plugin: 'resource', 'resource-path': path.split('/') },
         input: {
-          submods: { cpu0: { 'ear.status': 'affirming', 'ear.veraison.annotated-evidence': { snp: { measurement } } } },
+          submods: {
+            cpu0: {
+              'ear.status': 'affirming',
+              'ear.appraisal-policy-id': 'default',
+              'ear.veraison.annotated-evidence': { snp: { measurement } },
+            },
+          },
         },
       })
     for (const path of ['default/security-policy/test', 'default/cosign-public-key/app']) {

@@ -195,6 +195,9 @@ describe('plans', () => {
     ['version: 2', 'version'],
     ['version: 1\nextra: 1', 'extra'],
     ['version: 1\nresources: [{uri: "kbs:///a/b", source: agent, admit: []}]', 'uri'],
+    ['version: 1\nappraisal-policies: []', 'line 2: appraisal-policies: must not be empty'],
+    ['version: 1\nname: __proto__', 'line 2: name: is not a name'],
+    ['version: 1\nreference-values: {sealwright/plans: {}}', 'is kept by kbs-publish itself'],
     ['version: 1\nversion: 1', 'the key "version" stands twice'],
     [
       `version: 1\nresources: [{uri: "kbs:///a/b/c", source: agent, kind: pipeline, admit: [{technology: snp, measurements: [${'aa'.repeat(48)}]}]}]`,

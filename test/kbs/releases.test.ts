@@ -7,6 +7,8 @@ import { door } from '../../src/actions/kbs-publish/main.ts'
 import { rawInputs } from '../../src/doors/raw-inputs.ts'
 import type { ActionResult } from '../../src/doors/context.ts'
 import { adminToken } from '../../src/kbs/admin-token.ts'
+import { fillPlan } from '../../src/kbs/placeholders.ts'
+import { parsePlan } from '../../src/kbs/plan.ts'
 import { kbsAdmin, type KbsAdmin } from '../../src/kbs/client.ts'
 import { startKbs } from '../../src/kbs-server/server.ts'
 import { codeOf } from '../encrypt/support.ts'
@@ -69,6 +71,16 @@ const resources = (...lines: string[]): string => `resources:\n${lines.map((line
 const one = `uri: "${first}", source: agent, ${admit}`
 const keptOne = `uri: "${first}", source: kept, ${admit}`
 const two = `uri: "${second}", source: agent, ${admit}`
+
+test('a key that two entries stand for is refused: guests of both would get it', async () => {
+  const key = 'kbs:///team/image-key/0123456789abcdef'
+  const other = admit.replace('snp', 'tdx')
+  const plan = await parsePlan(
+    `version: 1\n${resources(`uri: "kbs:///team/image-key/{digest}", source: agent, ${admit}`, `uri: "kbs:///team/image-key/{run}", source: agent, ${other}`)}\n`,
+    'plan.yml',
+  )
+  expect(() => fillPlan(plan, [key], '0123456789abcdef')).toThrow(`two entries stand for ${key}`)
+})
 
 describe('releases beside each other', () => {
   let it: Product

@@ -31,8 +31,10 @@ interface Embedded {
   guest(uri: string): Promise<string | null>
   /** Writes to the KBS until the run is killed. */
   writesLeft: number
-  /** Called with the resource policy that stands when bytes are written. */
-  onResource: (policy: string) => void
+  /** Called with the resource policy and the reference values that stand when bytes are written. */
+  onResource: (policy: string, values: string) => void
+  /** Called with both after each other write. */
+  onStanding: (policy: string, values: string) => void
   /** Does something as the admin of the served KBS. */
   asAdmin<T>(use: (admin: KbsAdmin) => Promise<T>): Promise<T>
 }
@@ -47,9 +49,14 @@ function embedded(): Embedded {
       request: async (url, options) => {
         const write = options?.method !== 'GET' && !/\/(auth|attest)$/.test(url)
         if (write && it.writesLeft-- <= 0) throw new Error('killed')
-        if (options?.method === 'POST' && url.includes('/resource/'))
-          it.onResource(storedText(directory, 'resource-policy.rego'))
-        return base.http.request(url, options)
+        const standing = (): [string, string] => [
+          storedText(directory, 'resource-policy.rego'),
+          storedText(directory, 'reference-values.json'),
+        ]
+        if (options?.method === 'POST' && url.includes('/resource/')) it.onResource(...standing())
+        const answer = await base.http.request(url, options)
+        if (/\/(resource-policy|reference-value)$/.test(url)) it.onStanding(...standing())
+        return answer
       },
     },
   }
@@ -62,6 +69,7 @@ function embedded(): Embedded {
   const it: Embedded = {
     writesLeft: Infinity,
     onResource: () => {},
+    onStanding: () => {},
     job: async (plan, mode = 'apply') => {
       const place = scratch('job')
       await writeFile(secret, plan.includes('technology: snp') ? 'the narrow secret' : 'the secret')
@@ -156,6 +164,25 @@ describe('what a plan names no more', () => {
   })
 })
 
+test('a value that another plan registered is not replaced: the guests of both would be judged by it', async () => {
+  const kbs = embedded()
+  const two = (value: string): string => `name: two\nreference-values: {tcb: [${value}]}\n${onlyB}`
+  await kbs.job(`name: one\nreference-values: {tcb: [9]}\nresources:\n${entry(a)}`)
+  for (const mode of ['plan', 'apply'])
+    await expect(kbs.job(two('1'), mode)).rejects.toMatchObject({ code: 'state-conflict', subject: 'tcb' })
+  await kbs.job(two('9'))
+  // Neither may change it now, and it stays until the last one leaves it out.
+  await expect(kbs.job(`name: one\nreference-values: {tcb: [1]}\nresources:\n${entry(a)}`)).rejects.toMatchObject({
+    code: 'state-conflict',
+  })
+  await kbs.job(`name: one\nresources:\n${entry(a)}`)
+  await kbs.job(two('1'))
+  const value = (admin: KbsAdmin): Promise<unknown> => admin.referenceValue('tcb')
+  expect(await kbs.asAdmin(value)).toEqual([1])
+  await kbs.job(`name: two\n${onlyB}`)
+  expect(await kbs.asAdmin(value)).toEqual([])
+})
+
 test('new bytes never stand under an earlier, wider rule', async () => {
   const kbs = embedded()
   await kbs.job(both)
@@ -165,6 +192,31 @@ test('new bytes never stand under an earlier, wider rule', async () => {
   // The rule of `a` changes and is closed meanwhile; the rule of `b` stays.
   expect(seen).toEqual([['b'], ['b']])
   expect([await kbs.guest(a), await kbs.guest(b)]).toEqual([null, 'the narrow secret'])
+})
+
+const tagsIn = (text: string): string => ['a', 'b'].filter((tag) => text.includes(`"${tag}"`)).join()
+const svnIn = (text: string): string => /"svn":(\[[^\]]*\])/.exec(text)?.[1] ?? ''
+
+test('new bytes never stand under the judgement of an earlier plan', async () => {
+  const kbs = embedded()
+  await kbs.job(both)
+  const seen: string[] = []
+  kbs.onResource = (policy, values) => seen.push(`${tagsIn(policy)} ${svnIn(values)}`)
+  await kbs.job(`reference-values: {svn: ["2"]}\n${both}`)
+  // The rules do not change, yet they would give the new bytes to evidence of svn 1, which counts no more.
+  expect(seen).toEqual([' ["2"]', ' ["2"]'])
+  expect([await kbs.guest(a), await kbs.guest(b)]).toEqual([null, null])
+})
+
+test('a new rule never stands under the judgement of an earlier plan', async () => {
+  const kbs = embedded()
+  await kbs.job(both)
+  await kbs.job(onlyB)
+  const seen = new Set<string>()
+  kbs.onStanding = (policy, values) => seen.add(`${tagsIn(policy)} ${svnIn(values)}`)
+  await kbs.job(`reference-values: {svn: ["2"]}\nresources:\n  - {uri: "${a}", source: kept, ${sample}}\n${entry(b)}`)
+  expect([...seen].filter((one) => one.includes('a'))).toEqual(['a,b ["2"]'])
+  expect(await kbs.guest(a)).toBeNull()
 })
 
 test('killed before each write in turn: no guest gets what the plan protects, and a second run ends in the planned state', async () => {

@@ -90,6 +90,32 @@ describe('embedded KBS with our client', () => {
     expect(await admin.resourcePolicies()).toEqual(['resource-policy'])
   })
 
+  test('an asker who chooses a lax appraisal policy gets nothing, unless the plan takes its status', async () => {
+    const lax = '{"executables": 3, "hardware": 2, "configuration": 2}'
+    await admin.setAttestationPolicy('lax_cpu', `package policy\nimport rego.v1\ntrust_claims := ${lax}\n`)
+    const { key, teePubkey } = attester()
+    const binding = { 'tee-pubkey': teePubkey }
+    const hash = createHash('sha384').update(jcs(binding)).digest('base64')
+    const holder = {
+      technology: 'sample',
+      // No reference value knows this version: the usual policy affirms nothing of it.
+      openReport: async () => ({ binding: jcs(binding), evidence: jcs({ svn: '9', report_data: hash }) }),
+      decryptJwe: (jwe: string) => openResourceJwe(jwe, key),
+    }
+    const ask = (id: string): Promise<Buffer> =>
+      fetchByPassport({ holder, asUrl: kbs.asUrl, kbsUrl: kbs.url, ports, policy: id })(path)
+    for (const id of ['default', 'lax']) expect(await codeOf(ask(id))).toBe('denied')
+    const rule = {
+      uri: `kbs:///${path.join('/')}`,
+      admit: [{ technology: 'sample' as const, measurements: ['abcde'], initdata: [] }],
+      job: null,
+    }
+    await admin.setResourcePolicy(writeRego(resourcePolicy([{ ...rule, appraisal: ['lax'] }])))
+    expect(await ask('lax')).toEqual(secret)
+    expect(await codeOf(ask('default'))).toBe('denied')
+    await admin.setResourcePolicy(policy)
+  })
+
   test('wrong evidence, another path, a missing resource', async () => {
     expect(
       await codeOf(

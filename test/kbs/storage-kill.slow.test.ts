@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { storedByKbs } from '../../testkit/kbs-stored.ts'
 import { openStorage } from '../../src/kbs-server/storage.ts'
 import { scratch, testPorts } from '../../testkit/ports.ts'
@@ -44,4 +45,20 @@ test('killed thirty times while it writes, the storage holds what was answered, 
   const storage = await openStorage(directory, testPorts())
   expect(String(await storage.read('last'))).toMatch(/^\d+$/)
   storage.close()
-}, 60_000)
+}, 180_000)
+
+test('a writer that another process keeps waiting is told', async () => {
+  const directory = scratch('kbs')
+  const storage = await openStorage(directory, testPorts())
+  await storage.write('before', 'last')
+  const other = new DatabaseSync(join(directory, 'kbs.sqlite'))
+  other.exec('BEGIN IMMEDIATE')
+  await expect(storage.write('after', 'last')).rejects.toMatchObject({
+    code: 'state-conflict',
+    message: expect.stringContaining('another process keeps') as string,
+  })
+  other.exec('ROLLBACK')
+  other.close()
+  expect(String(await storage.read('last'))).toBe('before')
+  storage.close()
+}, 20_000)

@@ -27,7 +27,7 @@ test('an older folder is moved into the database once, and its keys stay files',
   expect(await first.read(...key)).toEqual(Buffer.from([0, 255, 10]))
   expect(String(await first.read('resource-policy.rego'))).toContain('package policy')
   expect(String(await first.read('reference-values.json'))).toBe('{"svn":["1"]}')
-  expect(String(await first.readKey('admin-key.pem'))).toBe('kept')
+  expect(String(await first.key('admin-key.pem', () => 'new'))).toBe('kept')
   await first.write('newer', 'resource-policy.rego')
   first.close()
   expect((await readdir(directory)).sort()).toEqual(['.gitignore', 'admin-key.pem', 'kbs.sqlite'])
@@ -66,6 +66,52 @@ test('two that write one document lose nothing of each other', async () => {
   await two.update(add(40), 'list')
   one.close()
   two.close()
+})
+
+test('two that start together have the same keys', async () => {
+  const directory = scratch('kbs')
+  const all = await Promise.all(Array.from({ length: 6 }, () => openStorage(directory, ports)))
+  const keys = await Promise.all(all.map((one, n) => one.key('ear-key.pem', () => `key ${n}`)))
+  expect(new Set(keys.map(String)).size).toBe(1)
+  expect((await readdir(directory)).filter((name) => name.endsWith('.lock'))).toEqual([])
+  for (const one of all) one.close()
+})
+
+describe('a damaged database says so, and is left as it is', () => {
+  const damage: readonly [string, (bytes: Buffer) => Buffer][] = [
+    ['cut in a page', (bytes) => bytes.subarray(0, bytes.length - 700)],
+    ['cut to its first page', (bytes) => bytes.subarray(0, 4096)],
+    [
+      'pages of other bytes',
+      (bytes) => Buffer.concat([bytes.subarray(0, 4096), Buffer.alloc(bytes.length - 4096, 0xa5)]),
+    ],
+    ['a header of other bytes', (bytes) => Buffer.concat([Buffer.alloc(100, 0x5a), bytes.subarray(100)])],
+    ['another text', () => Buffer.from('not a database, but longer than a header is'.repeat(9))],
+  ]
+  test.each(damage)('%s', async (_, change) => {
+    const directory = scratch('kbs')
+    const path = join(directory, 'kbs.sqlite')
+    const whole = await openStorage(directory, ports)
+    for (let n = 0; n < 40; n++) await whole.write('x'.repeat(2000), 'resources', `default/key/${n}`)
+    whole.close()
+    const damaged = change(await readFile(path))
+    await writeFile(path, damaged)
+    const use = async (): Promise<void> => {
+      const storage = await openStorage(directory, ports)
+      try {
+        for (let n = 0; n < 40; n++) await storage.read('resources', `default/key/${n}`)
+        await storage.write('y', 'resources', 'default/key/new')
+      } finally {
+        storage.close()
+      }
+    }
+    await expect(use()).rejects.toMatchObject({
+      code: 'file-invalid',
+      message: expect.stringMatching(/kbs\.sqlite" is damaged/) as string,
+      remedy: expect.stringContaining('Restore a copy') as string,
+    })
+    expect((await readFile(path)).equals(damaged)).toBe(true)
+  })
 })
 
 test('a removed secret is gone from the file', async () => {

@@ -2,7 +2,7 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { isObject, type JsonObject, type JsonValue } from '../../src/base/json.ts'
 import { openResourceJwe } from '../../src/kbs/jwe.ts'
 import { Failure } from '../../src/kbs-server/failure.ts'
-import { sealFor } from '../../src/kbs-server/tee-pubkey.ts'
+import { sealFor, teePubkey } from '../../src/kbs-server/tee-pubkey.ts'
 
 const pairs: [string, string, () => { privateKey: KeyObject; publicKey: KeyObject }][] = [
   ['P-256', 'ECDH-ES+A256KW', () => generateKeyPairSync('ec', { namedCurve: 'P-256' })],
@@ -12,6 +12,10 @@ const pairs: [string, string, () => { privateKey: KeyObject; publicKey: KeyObjec
 const teeKey = (publicKey: KeyObject, alg: string): JsonObject => ({
   alg,
   ...(publicKey.export({ format: 'jwk' }) as JsonObject),
+})
+
+test.each(['constructor', '__proto__', 'oct'])('a key of kind %s is none', (kty) => {
+  expect(teePubkey({ kty })).toBeNull()
 })
 
 /** As the guest's library writes a header again before it authenticates it: `alg`, `enc`, the rest sorted. */

@@ -147,6 +147,7 @@ export const readers: Readonly<Record<string, Inputs>> = {
   'gc-report': (_, image) => ({ image }),
   'policy init': (places, image) => ({ image, jwks: places.files.jwks, output: join(scratch('policy'), 'policy.yml') }),
   'guest check': (_, image) => ({ image }),
+  'agent-policy make': (_, image) => ({ image, as: 'registry.example.org/team/app', arg: '/app' }),
   'guest pod': (_, image) => ({
     image,
     as: 'registry.example.org/team/app',

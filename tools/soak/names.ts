@@ -17,6 +17,7 @@ import { promoteSoak } from './promote.ts'
 import { raceSoak } from './race.ts'
 import { attachSoak } from './attach.ts'
 import { dockerEngineSoak } from './docker-engine.ts'
+import { encryptedPodSoak } from './encrypted-pod.ts'
 
 export interface SoakOptions {
   seed: number
@@ -62,6 +63,7 @@ export const soaks: Readonly<Record<string, Soak>> = {
   ),
   log: logSoak,
   'docker-engine': dockerEngineSoak,
+  'encrypted-pod': encryptedPodSoak,
   race: raceSoak,
   attach: attachSoak,
   'kbs-apply': kbsApplySoak,

@@ -21,9 +21,10 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
   const { kbsUrl, mode, plan } = inputs
   const place = await context.state.path('kbs', `${sha256(kbsUrl).slice(7, 39)}.json`)
   const planPath = await context.state.path('kbs', 'plan.json')
-  const paths = { 'plan.json': planPath, 'written.json': place }
+  const sealedPath = await context.state.path('kbs', 'sealed-secrets.json')
+  const paths = { 'plan.json': planPath, 'written.json': place, 'sealed-secrets.json': sealedPath }
   const embedded = kbs.embedded === null ? null : { resourcePolicy: await kbs.embedded.resourcePolicy() }
-  const { desired, changes, uris } = await withState(inputs, kbs, context.ports, async (state) =>
+  const { desired, changes, uris, initdata, sealed } = await withState(inputs, kbs, context.ports, async (state) =>
     performTask(
       'publish',
       {
@@ -42,7 +43,13 @@ async function publish(inputs: PublishInputs, kbs: KbsConnection, context: Actio
   )
   const changed = changes.some(isChange)
   return {
-    outputs: { 'plan-path': planPath, changed: String(changed), 'resource-uris': uris.join('\n'), initdata: '' },
+    outputs: {
+      'plan-path': planPath,
+      changed: String(changed),
+      'resource-uris': uris.join('\n'),
+      initdata,
+      'sealed-secrets-path': sealed ? sealedPath : '',
+    },
     report: publicationReport({ mode, kbsUrl, desired, changes, uris, planPath }),
   }
 }

@@ -1,5 +1,5 @@
 import { InputError } from '../../base/errors.ts'
-import { checkKbsUrl } from '../../kbs/uri.ts'
+import { checkKbsUrl, checkServiceUrl, isGrpc } from '../../kbs/uri.ts'
 import { parseTools, type Tool } from '../../runner/tools.ts'
 import { technologies } from '../../base/technology.ts'
 import { noTpmByRest } from '../../tasks/attest/no-tpm.ts'
@@ -19,7 +19,7 @@ export interface SetupInputs extends AgentRequest, EvidenceInputs, TrusteeInputs
 /** @throws InputError `input-invalid`, `input-missing`, `unsupported` */
 export function readInputs(inputs: RawInputs): SetupInputs {
   const verifier = inputs.choice('verifier', ['local', 'trustee', 'both', 'none'])
-  const trusteeUrl = optional(inputs, 'trustee-url', (text) => checkKbsUrl(text, 'trustee-url'))
+  const trusteeUrl = optional(inputs, 'trustee-url', checkServiceUrl)
   // The root action's KBS may be embedded in its own process: nobody outside could attest to that.
   const kbsUrl = inputs.text('kbs-url').startsWith('embedded:')
     ? null
@@ -31,7 +31,8 @@ export function readInputs(inputs: RawInputs): SetupInputs {
     })
   }
   const technology = inputs.choice('technology', ['auto', ...technologies])
-  if (technology === 'tpm' && trusteeUrl !== null && verifier !== 'none' && verifier !== 'local') throw noTpmByRest()
+  const isAsked = trusteeUrl !== null && (verifier === 'trustee' || verifier === 'both')
+  if (technology === 'tpm' && isAsked && !isGrpc(trusteeUrl)) throw noTpmByRest()
   const referenceKeys = inputs.list('reference-keys')
   if (referenceKeys.length > 0 && inputs.text('reference-values') === '') {
     throw new InputError('input-missing', 'reference-keys without reference-values', {

@@ -1,6 +1,6 @@
 import { InputError } from '../../base/errors.ts'
 import type { RawInputs } from '../../doors/context.ts'
-import { checkKbsUrl, parseKbsUri } from '../../kbs/uri.ts'
+import { checkKbsUrl, checkServiceUrl, parseKbsUri } from '../../kbs/uri.ts'
 import type { ReleasedKeySource } from '../../tasks/sign/released/session.ts'
 
 /**
@@ -25,13 +25,13 @@ export function readReleased(raw: RawInputs): ReleasedKeySource | null {
     throw missing(
       'trustee-url',
       uri,
-      'Set trustee-url to the REST address of the Attestation Service that the KBS trusts: its token is the passport.',
+      'Set `trustee-url` to the address of the Attestation Service that the KBS trusts: its token is the passport.',
     )
   return {
     kind: 'kbs',
     uri,
     kbsUrl: checkKbsUrl(kbsUrl, 'kbs-url'),
-    trusteeUrl: checkKbsUrl(trusteeUrl, 'trustee-url'),
+    trusteeUrl: checkServiceUrl(trusteeUrl),
   }
 }
 

@@ -64,7 +64,8 @@ export function parseContainerfile(source: string, name: string): Containerfile 
   return result
 }
 
-function parseInstruction(text: string, line: number, heredoc: boolean, file: string): Instruction {
+/** One instruction. @throws InputError `file-invalid` with the line number */
+export function parseInstruction(text: string, line: number, heredoc: boolean, file: string): Instruction {
   const word = /^\S+/.exec(text)?.[0] ?? ''
   const name = known.find((item) => item === word.toUpperCase())
   if (name === undefined) throw invalid(file, line, `has an unknown instruction ${word}`)
@@ -81,7 +82,7 @@ function parseInstruction(text: string, line: number, heredoc: boolean, file: st
 }
 
 /** Docker takes what does not parse as a JSON array of strings for the shell form. */
-function jsonStrings(text: string): string[] | null {
+export function jsonStrings(text: string): string[] | null {
   if (!text.startsWith('[')) return null
   try {
     const value: unknown = JSON.parse(text)

@@ -2,6 +2,7 @@ import { InputError } from '../../base/errors.ts'
 import type { ImageConfig } from '../../image/types.ts'
 import type { Instruction } from '../containerfile/parse.ts'
 import { splitWords } from '../containerfile/words.ts'
+import { healthcheck } from './healthcheck.ts'
 
 export type RunConfig = NonNullable<ImageConfig['config']>
 
@@ -45,11 +46,11 @@ export function applyConfig(instruction: Instruction, state: ConfigState, tools:
       config.User = tools.expand(rest)
       return true
     case 'CMD':
-      config.Cmd = json ?? shellForm(rest)
+      config.Cmd = json ?? shellForm(config, rest)
       state.cmdSet = true
       return true
     case 'ENTRYPOINT':
-      config.Entrypoint = json ?? shellForm(rest)
+      config.Entrypoint = json ?? shellForm(config, rest)
       // The base's arguments were for the base's program.
       if (!state.cmdSet) delete config.Cmd
       return true
@@ -66,13 +67,32 @@ export function applyConfig(instruction: Instruction, state: ConfigState, tools:
     case 'STOPSIGNAL':
       config.StopSignal = tools.expand(rest)
       return true
+    case 'SHELL':
+      if (json === null || json.length === 0)
+        throw invalid(tools, 'SHELL takes a JSON array of strings, such as ["/bin/sh", "-c"]')
+      config.Shell = json
+      return true
+    case 'HEALTHCHECK':
+      config.Healthcheck = healthcheck(instruction, (why) => invalid(tools, why))
+      return true
+    case 'ONBUILD':
+      config.OnBuild = [...(config.OnBuild ?? []), trigger(rest, tools)]
+      return true
     default:
       return false
   }
 }
 
-function shellForm(text: string): string[] {
-  return ['/bin/sh', '-c', text]
+/** By the program of SHELL, which a base image may have set. */
+function shellForm({ Shell = [] }: RunConfig, text: string): string[] {
+  return [...(Shell.length > 0 ? Shell : ['/bin/sh', '-c']), text]
+}
+
+/** What a build on this image does first. @throws InputError `file-invalid` */
+function trigger(text: string, tools: ConfigTools): string {
+  const name = /^\S+/.exec(text)?.[0].toUpperCase() ?? ''
+  if (['ONBUILD', 'FROM', 'MAINTAINER'].includes(name)) throw invalid(tools, `${name} cannot be an ONBUILD trigger`)
+  return text
 }
 
 function withEnv(env: readonly string[], key: string, value: string): string[] {

@@ -1,6 +1,7 @@
 import { version } from '../../base/version.ts'
 import { noSteps } from '../../statement/isolation.ts'
 import { assembleImage } from '../assemble.ts'
+import { parseInstruction, type Instruction, type Stage } from '../containerfile/parse.ts'
 import type { Plan } from '../containerfile/plan.ts'
 import type { Driver, ImageDraft, Pass, ResolvedBase } from '../driver.ts'
 import { unsupported } from '../unsupported.ts'
@@ -28,7 +29,7 @@ export function checkEmbedded(plan: Plan): void {
   for (const { stage } of plan.stages) {
     if (stage.platform !== null) throw unsupported(plan.file.name, stage.line, 'FROM --platform')
     for (const { name, line, heredoc } of stage.instructions) {
-      if (['RUN', 'HEALTHCHECK', 'MAINTAINER', 'ONBUILD', 'SHELL'].includes(name)) {
+      if (['RUN', 'MAINTAINER'].includes(name)) {
         throw unsupported(plan.file.name, line, name)
       }
       if (heredoc) throw unsupported(plan.file.name, line, `here-documents in ${name}`)
@@ -55,7 +56,8 @@ async function buildEmbedded(pass: Pass): Promise<ImageDraft> {
     for (const { stage, base } of plan.stages) {
       const emit = emitted.has(stage.index)
       const state = await startStage(pass, base, stages, imageFs)
-      await runStage(stage.index, stage.instructions, state, { pass, spool, context, emit, stages, imageFs })
+      const instructions = [...triggers(state, stage, plan.file.name), ...stage.instructions]
+      await runStage(stage.index, instructions, state, { pass, spool, context, emit, stages, imageFs })
       stages.set(stage.index, state)
     }
     const last = stages.get(plan.stages.at(-1)?.stage.index ?? -1)
@@ -109,11 +111,6 @@ async function startStage(
     }
   }
   const image = baseNamed(pass, base.name)
-  const triggers: unknown = (image.image.config.config as { OnBuild?: unknown } | undefined)?.OnBuild
-  if (Array.isArray(triggers) && triggers.length > 0) {
-    const line = pass.plan.stages.find((item) => item.base === base)?.stage.line ?? 0
-    throw unsupported(pass.plan.file.name, line, `a base image with ONBUILD triggers (${base.name})`)
-  }
   // Each stage changes its own copy; the image is read once.
   const fs = (await imageFs(base.name)).clone()
   return {
@@ -124,6 +121,20 @@ async function startStage(
     config: structuredClone(image.image.config.config ?? {}),
     cmdSet: false,
   }
+}
+
+/** Takes the ONBUILD triggers of the base out of the configuration: the stage begins with them. @throws InputError `unsupported` */
+function triggers(state: StageState, { line }: Stage, file: string): Instruction[] {
+  const texts = state.config.OnBuild ?? []
+  delete state.config.OnBuild
+  return texts.map((text) => {
+    const instruction = parseInstruction(text, line, false, file)
+    const { name, flags } = instruction
+    if (['RUN', 'MAINTAINER'].includes(name) || flags.some((flag) => flag.name === 'from')) {
+      throw unsupported(file, line, `a base image with the ONBUILD trigger ${text}`)
+    }
+    return instruction
+  })
 }
 
 function baseNamed(pass: Pass, text: string): ResolvedBase {

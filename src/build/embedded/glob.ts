@@ -1,4 +1,3 @@
-import { characterClass, classEnd, escapeRegExp } from '../ignore.ts'
 import { InputError } from '../../base/errors.ts'
 
 export function isGlob(path: string): boolean {
@@ -53,4 +52,29 @@ function compilePart(part: string, subject: string): RegExp {
 
 function broken(part: string, subject: string): InputError {
   return new InputError('file-invalid', `${subject} has a pattern that cannot be read: ${part}`, { subject })
+}
+
+/** Position of the `]` that ends the class opened at `start`, or -1. */
+function classEnd(pattern: string, start: number): number {
+  let i = start + 1
+  if (pattern.charAt(i) === '^') i++
+  for (let first = true; i < pattern.length; i++, first = false) {
+    if (pattern.charAt(i) === '\\') i++
+    else if (pattern.charAt(i) === ']' && !first) return i
+  }
+  return -1
+}
+
+/** A class of Go's `filepath.Match` as a regular expression; it never matches a slash. */
+function characterClass(body: string): string {
+  const negated = body.startsWith('^')
+  const items = (negated ? body.slice(1) : body).replace(
+    /\\(.)|([[\]^\\])/gs,
+    (_all, escaped: string, special: string) => (escaped !== undefined ? `\\${escaped}` : `\\${special}`),
+  )
+  return `(?!/)[${negated ? '^' : ''}${items}]`
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&')
 }

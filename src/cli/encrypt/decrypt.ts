@@ -18,6 +18,7 @@ export async function decryptCommand(inputs: RawInputs, { ports }: ActionContext
       target: openStore({ ...target, tag: undefined }, ports),
       tag: target.tag,
       log: ports.log,
+      threads: ports.threads,
     }),
   )
   const { digest } = made.descriptor

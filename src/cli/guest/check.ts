@@ -18,7 +18,7 @@ import { asInput } from '../../base/as-input.ts'
 import type { CommandResult } from '../command.ts'
 import { namedFile, optionFile } from '../option-file.ts'
 import { playedSteps, playsGuest } from './play.ts'
-import { pullNameOf } from './pull-name.ts'
+import { pullNameOf } from '../pull-name.ts'
 import { guestResult } from './text.ts'
 
 /** `guest check REF`: one line for each reader. */

@@ -1,4 +1,5 @@
 import { usualPolicyUri } from '../../kbs/image-policy.ts'
+import { acceptOption } from '../agent-policy/commands.ts'
 import type { Command } from '../command.ts'
 import { option } from '../tee/evidence-options.ts'
 
@@ -62,7 +63,11 @@ export const guestCommands: Readonly<Record<string, Command>> = {
       option('kbs-cert', 'PEM file of its certificate or authority, if the guest does not trust it anyway.'),
       option('policy-uri', `Where the guest reads its image policy. Default: ${usualPolicyUri}.`),
       option('registry-ca', 'PEM file of the authority of the registry, if the guest does not trust it anyway.'),
-      option('agent-policy', 'Rego file: what the guest allows the host to ask its agent.'),
+      option(
+        'agent-policy',
+        'Rego file: what the guest allows the host to ask its agent, from sealwright agent-policy make or genpolicy.',
+      ),
+      acceptOption,
       option('initdata', 'Initdata document to use as it is, in place of the five options before.'),
       option('output', 'File to write; it must not exist. Without it the manifest goes to stdout.'),
       option('initdata-output', 'File to write the initdata document to; it must not exist.'),

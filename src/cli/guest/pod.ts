@@ -1,22 +1,21 @@
 import { InputError } from '../../base/errors.ts'
-import type { Ports } from '../../base/ports.ts'
 import { podManifest } from '../../deploy/pod.ts'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { guestFiles } from '../../initdata/guest-files.ts'
 import { keptInitdata, makeInitdata, type MadeInitdata } from '../../initdata/make.ts'
 import { readInitdata } from '../../initdata/document.ts'
-import { resolveImage } from '../../oci/open.ts'
 import { usualPolicyUri } from '../../kbs/image-policy.ts'
 import { checkKbsUrl, parseKbsUri } from '../../kbs/uri.ts'
 import { asInput } from '../../base/as-input.ts'
 import type { CommandResult } from '../command.ts'
 import { writeNewFile } from '../new-file.ts'
 import { optionFile } from '../option-file.ts'
-import { pullNameOf } from './pull-name.ts'
+import { checkPodPolicy } from '../agent-policy/run.ts'
+import { pulledImage } from '../pull-name.ts'
 
 /** `guest pod REF`: a pod that runs the image in a confidential guest, and the initdata of that guest. */
 export async function guestPod(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
-  const { name: place, digest } = await named(inputs, ports)
+  const { name: place, digest } = await pulledImage(inputs, ports)
   const made = await initdataFor(inputs)
   const image = `${place}@${digest}`
   const own = inputs.text('name')
@@ -26,11 +25,14 @@ export async function guestPod(inputs: RawInputs, { ports }: ActionContext): Pro
     runtimeClass: inputs.required('runtime-class'),
     initdata: made.annotation,
   })
-  const notes = readInitdata(made.bytes, 'initdata').files.has('policy.rego')
-    ? []
-    : [
-        'the initdata has no policy.rego: the guest allows what the agent policy of its own image allows (docs/guests.md)',
-      ]
+  const policy = readInitdata(made.bytes, 'initdata').files.get('policy.rego')
+  if (policy !== undefined) checkPodPolicy(policy, image, inputs)
+  const notes =
+    policy !== undefined
+      ? []
+      : [
+          'the initdata has no policy.rego: the guest allows what the agent policy of its own image allows: give --agent-policy (docs/initdata.md)',
+        ]
   for (const note of notes) ports.log.warn(note)
   const document =
     inputs.text('initdata-output') === '' ? '' : await writeNewFile(inputs, 'initdata-output', made.bytes)
@@ -39,17 +41,6 @@ export async function guestPod(inputs: RawInputs, { ports }: ActionContext): Pro
     outputs: { image, path, initdata: { path: document, algorithm: made.algorithm, digest: made.digest }, notes },
     text: path === '' ? manifest : `${path}: ${image}\ninitdata: ${made.algorithm} ${made.digest}\n`,
   }
-}
-
-/** @throws InputError `input-missing` for an image in a layout without a name in a registry */
-async function named(inputs: RawInputs, ports: Ports): Promise<{ name: string; digest: string }> {
-  const { store, descriptor } = await resolveImage(inputs.required('image'), ports)
-  const name = pullNameOf(inputs, ports) ?? (store.kind === 'registry' ? store.identity : null)
-  if (name !== null) return { name, digest: descriptor.digest }
-  throw new InputError('input-missing', 'a pod pulls from a registry, and the image lies in none', {
-    subject: 'as',
-    remedy: 'Give --as HOST/NAME, where the image will be published.',
-  })
 }
 
 function labelOf(place: string): string {

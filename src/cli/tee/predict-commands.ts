@@ -55,16 +55,19 @@ export const predictCommands = {
       (await import('./predict-verity.ts')).predictVerity(inputs, context),
   },
   'tee reference-values sign': {
-    description: 'Signs predicted reference values, for policies that pin the key.',
+    description:
+      'Signs reference values for policies that pin the key. A list of revoked values is signed in the same way.',
     inputs: [...signValuesOptions],
     examples: [
       'sealwright tee reference-values sign --document values.json --key values.key --output values.dsse.json',
+      'sealwright tee reference-values sign --document revoked.json --key guard.key --output revoked.dsse.json',
     ],
     run: async (inputs: RawInputs, context: ActionContext) =>
       (await import('./reference-values.ts')).signReferenceValues(inputs, context),
   },
   'tee reference-values verify': {
-    description: 'Verifies signed reference values with a public key. They must be valid now.',
+    description:
+      'Verifies signed reference values with a public key. They must be valid now. A list of revoked values is read in the same way.',
     inputs: [...verifyValuesOptions],
     examples: ['sealwright tee reference-values verify --file values.dsse.json --public-key values.pub'],
     run: async (inputs: RawInputs, context: ActionContext) =>

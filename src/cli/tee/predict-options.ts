@@ -71,7 +71,12 @@ export const predictVerityOptions: Options = [
 
 /** Options of `tee reference-values sign`. */
 export const signValuesOptions: Options = [
-  option('document', 'Reference values that a tee predict command wrote.', '', true),
+  option(
+    'document',
+    'Reference values that a tee predict command wrote, or a list of revoked values (docs/reference-values.md).',
+    '',
+    true,
+  ),
   option('key', 'Private key: a PEM file or env:NAME.', '', true),
   option('key-password', 'Password of the key: a file or env:NAME.'),
   option('output', 'New file for the signed values; it must not exist.', '', true),

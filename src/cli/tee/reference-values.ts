@@ -27,16 +27,19 @@ export async function signReferenceValues(inputs: RawInputs, _context: ActionCon
     })
   }
   const signer = await loadSigner(key, await inputs.passwords('key-password'))
-  const path = await writeNewFile(
-    inputs,
-    'output',
-    await sealReferenceValues(document, signer, inputs.text('document')),
-  )
+  const name = inputs.text('document')
+  const { signList } = await import('./revocations.ts')
+  const list = await signList(document, signer, name)
+  const path = await writeNewFile(inputs, 'output', list ?? (await sealReferenceValues(document, signer, name)))
   return { outputs: { 'signed-path': path, 'key-hint': signer.hint }, text: `${path}\n` }
 }
 
 /** `tee reference-values verify`: the signature by a pinned key, the document, and whether its time is now. */
 export async function verifyReferenceValues(inputs: RawInputs, context: ActionContext): Promise<Result> {
+  const { readList } = await import('./revocations.ts')
+  const { name, bytes, key } = await signedFile(inputs)
+  const list = readList(bytes, key, name, context.ports.clock.now())
+  if (list !== null) return list
   const document = await openNow(inputs, context)
   return { outputs: summary(document), text: `signature verified\n${describe(document)}` }
 }
@@ -64,10 +67,15 @@ export async function exportForTrustee(inputs: RawInputs, context: ActionContext
 
 /** A document that the given key signed and that holds now. @throws VerificationError `signature-invalid`, `expired`, `format-invalid` */
 async function openNow(inputs: RawInputs, { ports }: ActionContext): Promise<ReferenceValues> {
+  const { name, bytes, key } = await signedFile(inputs)
+  return openCurrentReferenceValues(bytes, [key], name, ports.clock.now())
+}
+
+async function signedFile(inputs: RawInputs): Promise<{ name: string; bytes: Buffer; key: string }> {
   const name = inputs.required('file')
   inputs.required('public-key')
   const key = (await optionFile(inputs, 'public-key')).toString('utf8')
-  return openCurrentReferenceValues(await optionFile(inputs, 'file'), [key], name, ports.clock.now())
+  return { name, bytes: await optionFile(inputs, 'file'), key }
 }
 
 /** `tee reference-values show`: what a document says, signed or not. It checks no signature. */

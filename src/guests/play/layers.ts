@@ -2,6 +2,7 @@ import { VerificationError } from '../../base/errors.ts'
 import type { Ports } from '../../base/ports.ts'
 import { sizeInWords } from '../../base/size.ts'
 import { layerOpener, plainForm } from '../../encrypt/decrypt.ts'
+import { checkCount } from '../../encrypt/open-key.ts'
 import { kekBytes } from '../../encrypt/packet.ts'
 import { decompress } from '../../image/compress.ts'
 import { digestingLayer, omittedBytes } from '../../image/layer-digest.ts'
@@ -17,7 +18,9 @@ import type { Step } from './step.ts'
  */
 export async function layerSteps(image: ImageFacts, store: Store, kbs: GuestKbs, ports: Ports): Promise<Step[]> {
   const answers = new Map<string, Answer>()
-  for (const uri of new Set(image.encrypted.flatMap(urisOf))) answers.set(uri, sized(await kbs(uri), uri))
+  const uris = new Set(image.encrypted.flatMap(urisOf))
+  checkCount(uris)
+  for (const uri of uris) answers.set(uri, sized(await kbs(uri), uri))
   const kek = async (uri: string): Promise<Buffer | null> => {
     const answer = answers.get(uri)
     return answer?.outcome === 'failed' ? null : (answer?.bytes ?? null)

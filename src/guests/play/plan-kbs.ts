@@ -43,8 +43,9 @@ function judge(one: Resource, plan: Plan, guest: GuestClaims): Omit<Answer, 'byt
     return { outcome: 'not-known', why: 'the plan leaves to its owner who gets it (`resource-policy: leave`)' }
   if (one.kind === 'pipeline')
     return { outcome: 'failed', why: 'the plan gives it to a job, not to guests', remedy: 'Write `kind: workload`.' }
-  const admitted = one.admit.map(({ technology, measurements, initdata }) => {
-    const measured = `${technology} with measurement ${measurements.map(short).join(' or ')}`
+  const admitted = one.admit.map(({ technology, measurements, initdata, registers = {} }) => {
+    const others = Object.entries(registers).map(([name, values]) => `, ${name} ${values.map(short).join(' or ')}`)
+    const measured = `${technology} with measurement ${measurements.map(short).join(' or ')}${others.join('')}`
     return initdata.length === 0 ? measured : `${measured} and initdata ${initdata.map(short).join(' or ')}`
   })
   const rules = `the plan admits ${admitted.join('; ')}`
@@ -52,6 +53,8 @@ function judge(one: Resource, plan: Plan, guest: GuestClaims): Omit<Answer, 'byt
     compared(guest.technology, [rule.technology]),
     compared(guest.measurement, claimForms(rule.technology, rule.measurements)),
     rule.initdata.length === 0 ? true : compared(guest.initdata, rule.initdata),
+    // Registers of the guest are not described here.
+    Object.keys(rule.registers ?? {}).length === 0 ? true : null,
   ])
   if (outcomes.some((parts) => parts.every((part) => part === true))) return { outcome: 'passed', why: rules }
   if (outcomes.some((parts) => parts.every((part) => part !== false)))

@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { VerificationError } from '../../base/errors.ts'
 import { firstIssue } from '../../base/first-issue.ts'
+import { duplicateMember } from '../../base/json-members.ts'
 import { isObject, parseJson, type JsonValue } from '../../base/json.ts'
+import { printable } from '../../base/printable.ts'
 import type { Digest } from '../../oci/types.ts'
 
 const identity = z.discriminatedUnion('type', [
@@ -37,7 +39,14 @@ export type Requirement = z.infer<typeof requirement>
  * @throws VerificationError `format-invalid`: a guest takes no image by it
  */
 export function parseGuestPolicy(bytes: Buffer, subject: string): GuestPolicy {
-  const read = schema.safeParse(parseJson(bytes.toString('utf8'), subject))
+  const json = bytes.toString('utf8')
+  const twice = duplicateMember(json)
+  if (twice !== null)
+    throw new VerificationError('format-invalid', `${subject}: has the member "${printable(twice)}" twice`, {
+      subject,
+      remedy: 'Leave one of them out: readers of JSON take different ones, or none.',
+    })
+  const read = schema.safeParse(parseJson(json, subject))
   if (read.success) return read.data
   const { where, what } = firstIssue(read.error, 'the policy')
   throw new VerificationError('format-invalid', `${subject}: guests cannot read ${where}: ${what}`, {
@@ -58,6 +67,14 @@ export function requirementsFor(
     if (requirements !== undefined) return { scope: scope === '' ? 'all of docker' : scope, requirements }
   }
   return { scope: 'the default', requirements: fallback }
+}
+
+/**
+ * Scopes of one repository with a tag, `NAME:TAG` or `NAME:TAG@DIGEST`. Guests look first for the reference as the pod writes it, so that a pod that
+ * names the image by that tag is judged by them, and one that names it by digest is not.
+ */
+export function tagScopes({ transports }: GuestPolicy, name: string): string[] {
+  return Object.keys(transports['docker'] ?? {}).filter((scope) => scope.startsWith(`${name}:`))
 }
 
 /** `host:port/a/b`, `host:port/a`, `host:port`, then `*.` and the domains above the host, which has lost its port. */
@@ -83,6 +100,8 @@ export function policyFaults(policy: GuestPolicy, anything = false): string[] {
   for (const [transport, scopes] of Object.entries(policy.transports)) {
     if (transport !== 'docker')
       faults.push(`transports.${transport}: has no effect, since guests pull from registries alone (docker)`)
+    for (const scope of Object.keys(scopes).filter((one) => /\/[^@]*:/.test(one)))
+      faults.push(`transports.${transport}["${scope}"]: holds only for pods that name the image by this tag`)
     for (const [scope, list] of Object.entries(scopes)) weak(`transports.${transport}["${scope}"]`, list)
   }
   return faults

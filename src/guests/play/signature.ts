@@ -3,7 +3,7 @@ import { loadPublicKey } from '../../sign/public-key.ts'
 import { coco } from '../readers/coco.ts'
 import type { ImageFacts } from '../types.ts'
 import type { Answer, GuestKbs } from './answer.ts'
-import { parseGuestPolicy, requirementsFor, type Requirement } from './policy.ts'
+import { parseGuestPolicy, requirementsFor, tagScopes, type Requirement } from './policy.ts'
 import type { Step } from './step.ts'
 
 /** Findings of the guest's model that are about signatures. */
@@ -33,8 +33,11 @@ export async function signatureSteps(
       { step: 'signature', of: image.reference, outcome: 'not-known', why: 'the image policy was not read' },
     ]
   let rules
+  let byTag: string[]
   try {
-    rules = requirementsFor(parseGuestPolicy(bytes, of), image.name ?? '', image.named.digest)
+    const read = parseGuestPolicy(bytes, of)
+    rules = requirementsFor(read, image.name ?? '', image.named.digest)
+    byTag = image.name === null ? [] : tagScopes(read, image.name)
   } catch (error) {
     if (!(error instanceof VerificationError)) throw error
     return [{ step: 'image-policy', of, outcome: 'failed', why: error.message, remedy: error.remedy }]
@@ -42,6 +45,14 @@ export async function signatureSteps(
   const { scope, requirements } = rules
   const said = `${requirements.map(({ type }) => type).join(' and ') || 'nothing'} by ${scope}`
   const steps: Step[] = [{ step: 'image-policy', of, outcome, why: `${why}; it demands ${said}`, remedy }]
+  for (const one of byTag)
+    steps.push({
+      step: 'image-policy',
+      of,
+      outcome: 'not-known',
+      why: `a pod that names the image by its tag is judged by the rule for ${one} alone`,
+      remedy: 'Name the image by digest in pods, and take the rule out.',
+    })
   if (image.name === null)
     return [
       ...steps,

@@ -49,6 +49,7 @@ const claimNumbers = notProbed(
 function probeTransport(url: string): Finding {
   const { protocol, host } = new URL(url)
   if (protocol === 'https:') return fine('transport', 'https; the certificate was checked')
+  if (protocol === 'unix:') return fine('transport', 'a Unix socket of this machine')
   if (isLoopback(host)) return fine('transport', 'http, on this machine')
   return {
     probe: 'transport',

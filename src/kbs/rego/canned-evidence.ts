@@ -100,7 +100,8 @@ function another(check: Check, values: Values): JsonValue {
   return `${String(right)}0`
 }
 
-function withClaim(
+/** Claims with one member set, or taken out where the value is undefined. */
+export function withClaim(
   claims: JsonObject,
   [first = '', ...rest]: readonly string[],
   value: JsonValue | undefined,

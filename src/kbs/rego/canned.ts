@@ -1,9 +1,11 @@
 import { VerificationError } from '../../base/errors.ts'
 import type { JsonObject, JsonValue } from '../../base/json.ts'
+import { registerPath } from '../registers.ts'
 import { parseKbsUri } from '../uri.ts'
 import type { Module } from './ast.ts'
+import { withClaim } from './canned-evidence.ts'
 import { evaluateRule } from './evaluate.ts'
-import type { Admission, ResourceRule } from './resource-policy.ts'
+import { usualAppraisal, type Admission, type ResourceRule } from './resource-policy.ts'
 
 /** A token's claims, a path, and whether the policy must give the resource out. */
 export interface CannedCase {
@@ -42,6 +44,8 @@ export function tryPolicy(module: Module, cases: readonly CannedCase[]): void {
 function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean): CannedCase[] {
   const path = [...parseKbsUri(one.uri)]
   const { technology } = admission
+  const { appraisal = usualAppraisal } = one
+  const token: Token = (status, annotated) => tokenBy(appraisal[0] ?? '', status, annotated)
   const good = evidence(one, admission)
   const label = (what: string): string => `${one.uri}, ${technology}: ${what}`
   const refused = (what: string, input: JsonObject, where = path): CannedCase => ({
@@ -52,6 +56,8 @@ function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean)
   })
   const cases: CannedCase[] = [
     { name: label('as admitted'), input: token('affirming', good), path, allow: true },
+    refused('another appraisal policy', tokenBy(`${appraisal.join('-')}-other`, 'affirming', good)),
+    refused('no appraisal policy', tokenBy(null, 'affirming', good)),
     refused('status contraindicated', token('contraindicated', good)),
     refused('status warning', token('warning', good)),
     refused('no status', token(null, good)),
@@ -64,13 +70,25 @@ function casesOf(one: ResourceRule, admission: Admission, acceptSample: boolean)
   if (technology !== 'sample') delete sample[technology]
   const admitted = acceptSample && one.admit.some((other) => other.technology === 'sample')
   if (!admitted) cases.push(refused('sample evidence', token('affirming', sample)))
+  for (const name of Object.keys(admission.registers ?? {})) {
+    const other = withClaim(good, registerPath(technology, name), '00')
+    cases.push(refused(`another ${name}`, token('affirming', other)))
+    const none = withClaim(good, registerPath(technology, name), undefined)
+    cases.push(refused(`no ${name}`, token('affirming', none)))
+  }
   if (admission.initdata.length > 0)
     cases.push(refused('another initdata', token('affirming', { ...good, init_data: 'other' })))
-  if (one.job !== null) cases.push(...jobCases(good, refused))
+  if (one.job !== null) cases.push(...jobCases(good, token, refused))
   return cases
 }
 
-function jobCases(good: JsonObject, refused: (what: string, input: JsonObject) => CannedCase): CannedCase[] {
+type Token = (status: string | null, annotated: JsonObject) => JsonObject
+
+function jobCases(
+  good: JsonObject,
+  token: Token,
+  refused: (what: string, input: JsonObject) => CannedCase,
+): CannedCase[] {
   const runtime = good['runtime_data_claims'] as JsonObject
   const job = runtime['job'] as JsonObject
   const claims = job['claims'] as JsonObject
@@ -85,8 +103,11 @@ function jobCases(good: JsonObject, refused: (what: string, input: JsonObject) =
   ]
 }
 
-function evidence(one: ResourceRule, { technology, measurements, initdata }: Admission): JsonObject {
-  const result: JsonObject = measured(technology, measurements[0] ?? '')
+function evidence(one: ResourceRule, { technology, measurements, initdata, registers = {} }: Admission): JsonObject {
+  const result = Object.entries(registers).reduce(
+    (claims, [name, values]) => withClaim(claims, registerPath(technology, name), values[0]),
+    measured(technology, measurements[0] ?? ''),
+  )
   if (initdata[0] !== undefined) result['init_data'] = initdata[0]
   if (one.job !== null) {
     const { repositoryId, workflowRef, workflowSha, events, refs } = one.job
@@ -114,8 +135,9 @@ function measured(technology: Admission['technology'], value: string): JsonObjec
   return { [technology]: claims[technology] }
 }
 
-function token(status: string | null, annotated: JsonObject): JsonObject {
+function tokenBy(policy: string | null, status: string | null, annotated: JsonObject): JsonObject {
   const cpu: JsonObject = { 'ear.veraison.annotated-evidence': annotated }
+  if (policy !== null) cpu['ear.appraisal-policy-id'] = policy
   if (status !== null) cpu['ear.status'] = status
   return { submods: { cpu0: cpu } }
 }

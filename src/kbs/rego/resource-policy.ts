@@ -1,4 +1,5 @@
 import { claimForms } from '../measurement-form.ts'
+import { registerPath } from '../registers.ts'
 import type { Technology } from '../../base/technology.ts'
 import { parseKbsUri } from '../uri.ts'
 import {
@@ -23,6 +24,8 @@ export interface Admission {
   measurements: string[]
   /** Values of the `init_data` claim; empty where there is none to ask for. */
   initdata: string[]
+  /** Values of further registers, by their names in the claims. */
+  registers?: Readonly<Record<string, readonly string[]>> | undefined
 }
 
 /** The job that a pipeline secret is for (TRUST §7): each list holds what is allowed. */
@@ -39,7 +42,15 @@ export interface ResourceRule {
   uri: string
   admit: Admission[]
   job: JobRule | null
+  /** Appraisal policies, as tokens name them, whose status counts; left out: {@link usualAppraisal}. */
+  appraisal?: readonly string[]
 }
+
+/**
+ * The policy by which a KBS has evidence appraised. An Attestation Service with a door of its own appraises by whichever policy the asker names, and
+ * signs the token all the same: "affirming" by a lax one is worth nothing.
+ */
+export const usualAppraisal: readonly string[] = ['default']
 
 const annotated = 'ear.veraison.annotated-evidence'
 
@@ -96,14 +107,17 @@ export function ruleUri(one: Rule): string | null {
   return null
 }
 
-function allowRules({ uri, admit, job }: ResourceRule): Rule[] {
-  return admit.map(({ technology, measurements, initdata }) => {
+function allowRules({ uri, admit, job, appraisal = usualAppraisal }: ResourceRule): Rule[] {
+  return admit.map(({ technology, measurements, initdata, registers = {} }) => {
     const body: Statement[] = [
       equal(ref('data', 'plugin'), 'resource'),
       equal(ref('data', 'resource-path'), [...parseKbsUri(uri)]),
       holds(ref('affirming')),
+      oneOf(ref('input', 'submods', 'cpu0', 'ear.appraisal-policy-id'), appraisal),
       oneOf(claim(...measurementPath[technology]), claimForms(technology, measurements)),
     ]
+    for (const [name, values] of Object.entries(registers).sort(([a], [b]) => (a < b ? -1 : 1)))
+      body.push(oneOf(claim(...registerPath(technology, name)), values))
     if (initdata.length > 0) body.push(oneOf(claim('init_data'), initdata))
     if (job !== null) body.push(...jobStatements(job))
     return rule('allow', body)

@@ -70,8 +70,12 @@ const tcb: Readonly<Record<string, Tier>> = {
 function intel(claims: JsonObject): TokenFacts {
   const own = objectOf(claims['tdx']) ?? claims
   const level = textOf(own['attester_tcb_status'])
-  const unmatched = own['policy_ids_unmatched'] ?? claims['policy_ids_unmatched']
-  const fails = Array.isArray(unmatched) && unmatched.length > 0
+  // A token of several devices has a list at each of them: one policy that does not match is enough.
+  const unmatched = [claims, ...Object.values(claims).map(objectOf)].reduce(
+    (sum, one) => sum + countOf(one?.['policy_ids_unmatched']),
+    0,
+  )
+  const fails = unmatched > 0
   const debug = 'dbgstat' in own ? own['dbgstat'] !== 'disabled' : flag(own['tdx_is_debuggable'])
   const runtimeData = objectOf(own['attester_runtime_data'])
   return {
@@ -83,13 +87,19 @@ function intel(claims: JsonObject): TokenFacts {
         : Object.hasOwn(tcb, level)
           ? (tcb[level] ?? 'none')
           : 'contraindicated',
-    words: `TCB ${level}${fails ? `, ${unmatched.length} of the policies that were asked for do not match` : ''}${debug === false ? '' : ', debug is not excluded'}`,
+    words: `TCB ${level}${fails ? `, ${unmatched} of the policies that were asked for do not match` : ''}${debug === false ? '' : ', debug is not excluded'}`,
     measurement: hexOf(own['tdx_mrtd']),
     debug,
     nonces: textsOf(runtimeData?.['nonce']),
     reportData: hexOf(own['tdx_report_data']),
     runtimeData,
   }
+}
+
+/** Items of a list; anything else that stands in its place counts as one. */
+function countOf(list: JsonValue | undefined): number {
+  if (Array.isArray(list)) return list.length
+  return list === undefined || list === null ? 0 : 1
 }
 
 const azureTypes: Readonly<Record<string, string>> = { sevsnpvm: 'snp', tdxvm: 'tdx' }

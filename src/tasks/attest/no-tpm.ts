@@ -4,6 +4,7 @@ import { InputError } from '../../base/errors.ts'
 export function noTpmByRest(): InputError {
   return new InputError('unsupported', "an Attestation Service's REST interface takes no evidence of a TPM", {
     subject: 'trustee-url',
-    remedy: 'Give `kbs-url` of a KBS whose Attestation Service has the tpm verifier, or `verifier: local`.',
+    remedy:
+      'Give its gRPC interface (grpcs://HOST:PORT), `kbs-url` of a KBS whose Attestation Service has the tpm verifier, or `verifier: local`.',
   })
 }

@@ -12,6 +12,8 @@ import { trustVector } from '../../kbs/ear-vector.ts'
 import { checkEar, type EarTrust } from '../../kbs/ear.ts'
 import { askForEar } from '../../kbs/passport.ts'
 import { rcarSession } from '../../kbs/rcar.ts'
+import { quoteKey, tpmKeyRemedy } from '../../kbs/tpm-key.ts'
+import { httpOf, isGrpc } from '../../kbs/uri.ts'
 import type { EarFinding } from './findings.ts'
 import { noTpmByRest } from './no-tpm.ts'
 
@@ -53,11 +55,12 @@ async function byService(
   pinned: EarTrust | null,
   ports: Ports,
 ): Promise<EarFinding> {
-  if (technology === 'tpm') throw noTpmByRest()
+  if (technology === 'tpm' && !isGrpc(asUrl)) throw noTpmByRest()
+  const { binding, evidence } = await client.openReport()
+  if (technology === 'tpm') checkTpmKey(primary(parseJson(evidence.toString('utf8'), 'evidence')))
   const holder = { technology, openReport: client.openReport, decryptJwe: client.decryptJwe }
   const jwt = await askForEar({ holder, asUrl, ports, policy })
   const ear = checkEar(jwt, pinned ?? { keys: await publishedKeys(asUrl, ports) }, ports.clock.now())
-  const { binding } = await client.openReport()
   checkEarBinding(ear, { technology, policy, runtimeData: objectOf(binding) })
   await client.attachEar(jwt)
   return {
@@ -106,28 +109,25 @@ async function byKbs(
   return { from: `KBS ${kbsUrl}`, status: ear.status, vector: trustVector(ear), pinned: pinned !== null, jwt }
 }
 
-/** Trustee takes TPM quotes by RSASSA keys alone, and says of others only that attesting failed. */
+/** Refuses before anything is sent: Trustee itself says only that attesting failed. */
 function checkTpmKey(evidence: JsonValue): void {
-  const quote = isObject(evidence) ? evidence['tpm_quote'] : undefined
-  const signature = isObject(quote) ? quote['signature'] : undefined
-  const rsassa = Buffer.from([0x00, 0x14])
-  if (typeof signature === 'string' && fromBase64(signature, 'TPM signature').subarray(0, 2).equals(rsassa)) return
+  if (quoteKey(evidence) === 'rsassa') return
   throw new InputError('unsupported', "Trustee takes a TPM's quotes by RSASSA keys alone", {
     subject: 'tpm-key',
-    remedy: 'Set `tpm-key: rsa`.',
+    remedy: tpmKeyRemedy,
   })
 }
 
 /** Keys that an Attestation Service says are its own. @throws TransportError `kbs-error` where it publishes none */
 async function publishedKeys(asUrl: string, ports: Ports): Promise<KeyObject[]> {
-  const answer = await call(ports, `${asUrl}/.well-known/jwks.json`, { method: 'GET' })
+  const answer = await call(ports, `${httpOf(asUrl)}/.well-known/jwks.json`, { method: 'GET' })
   const jwks = answer.status === 200 ? parseJson(answer.body.toString('utf8'), asUrl) : null
   const keys = isObject(jwks) ? jwks['keys'] : undefined
   if (!Array.isArray(keys)) {
     throw new TransportError('kbs-error', `the Attestation Service publishes no keys: it answered ${answer.status}`, {
       subject: asUrl,
       remedy:
-        'Give the base URL of its REST door (restful-as), or `trustee-keys`; the one inside a KBS publishes none.',
+        'Give the address of its REST or gRPC interface (restful-as, grpc-as), or `trustee-keys`; the one inside a KBS publishes none.',
     })
   }
   return keys.filter(isObject).flatMap(publicKey)

@@ -78,6 +78,7 @@ export async function prepareEncryption(request: EncryptRequest, context: TaskCo
       recipients,
       kek,
       random: ports.random,
+      threads: ports.threads,
     },
     // One before the first layer stays negative, so that it is refused as it was written.
     layers: request.layers?.map((index) => (index < 0 && count + index >= 0 ? count + index : index)),

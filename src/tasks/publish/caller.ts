@@ -24,7 +24,7 @@ export function publishCaller(
     fetch: async (name) => {
       const path = /^file:(.+)$/s.exec(name)?.[1]
       if (path === undefined) throw new InputError('not-found', `nothing is served as "${name}"`)
-      return once(await readNamedFile(resolve(ports.roots.cwd, path), 'plan', { shown: 'signed-values' }))
+      return once(await readNamedFile(resolve(ports.roots.cwd, path), 'plan', { shown: 'plan' }))
     },
     secret: async (name) => {
       const credential = kbs.embedded?.adminKeyPem ?? adminKey

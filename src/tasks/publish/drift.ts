@@ -13,7 +13,10 @@ import { partOf, readManaged, shareOf, withdrawalOf } from '../../kbs/managed.ts
 import { fillWritten } from '../../kbs/placeholders.ts'
 import { currentPlan, desiredState, parsePlan } from '../../kbs/plan.ts'
 import { rcarSession } from '../../kbs/rcar.ts'
+import { withSealedResources } from '../../kbs/sealed-plan.ts'
 import { publishCaller } from './caller.ts'
+import { withInitdata } from './initdata.ts'
+import { readRevocations } from './revoked.ts'
 import type { StateChoice } from './state-choice.ts'
 import { withSignedValues } from './signed-values.ts'
 
@@ -55,8 +58,10 @@ export async function findDrift(
   const mine = managed === null ? null : partOf(managed, whole.name)
   const stands = (whole['resource-policy'] === 'leave' ? mine?.resources : mine?.rules) ?? []
   const { plan: filled, missing } = fillWritten(whole, stands)
-  const signed = await withSignedValues(filled, { ports, caller: publishCaller(null, kbs, {}, ports) })
-  const { plan } = withImagePolicy(signed.plan)
+  const files = { ports, caller: publishCaller(null, kbs, {}, ports) }
+  const signed = await withSignedValues(filled, await readRevocations(filled, files), files)
+  if (signed.refusal !== null) throw signed.refusal
+  const { plan } = await withInitdata(withSealedResources(withImagePolicy(signed.plan).plan), files)
   const share = shareOf(plan, kbs.embedded === null)
   const shown = kbs.embedded === null ? null : await shownBy(kbs.embedded)
   const current = shown?.resourcePolicy ?? null

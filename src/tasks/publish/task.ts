@@ -4,6 +4,8 @@ import { InputError, VerificationError } from '../../base/errors.ts'
 import { once, sha256 } from '../../base/streams.ts'
 import { roles } from '../../journal/event.ts'
 import { adminToken } from '../../kbs/admin-token.ts'
+import { attestationOwner } from '../../kbs/attestation-owner.ts'
+import { probeGenerated } from '../../kbs/attestation-probe.ts'
 import { apply, nothingWritten, writtenSchema, type Change } from '../../kbs/apply.ts'
 import { kbsAdmin, type KbsAdmin } from '../../kbs/client.ts'
 import { checkReplacement, markerId, readMarker, type Marker } from '../../kbs/global-policy.ts'
@@ -11,6 +13,7 @@ import { closedPolicy, currentPlan, defaultPlan, desiredState, parsePlan, type D
 import type { Plan } from '../../kbs/plan-schema.ts'
 import {
   checkOwners,
+  checkSharedValues,
   noLedger,
   nothingEnds,
   openLedger,
@@ -24,9 +27,13 @@ import { withImagePolicy } from '../../kbs/image-policy.ts'
 import { fillPlan, hasPlaceholder, runName } from '../../kbs/placeholders.ts'
 import { markedKeys, noMarks } from '../../kbs/written-keys.ts'
 import { defineTask, type TaskContext, type TaskEvent } from '../context.ts'
+import { withInitdata } from './initdata.ts'
 import { measurementOf } from './measurement.ts'
-import { availableOf, secretsOf } from './secrets.ts'
-import { withSignedValues } from './signed-values.ts'
+import { checkOpinions } from './opinions.ts'
+import { sealedByPlan } from './sealed-secrets.ts'
+import { availableOf, readingOnce, secretsOf } from './secrets.ts'
+import { closeEnded, readRevocations, withdrawEnded } from './revoked.ts'
+import { refusedAfterWithdrawal, withSignedValues } from './signed-values.ts'
 import type { Digest } from '../../oci/types.ts'
 import { noSteps } from '../../statement/isolation.ts'
 
@@ -56,6 +63,10 @@ export interface PublishResult {
   uris: string[]
   /** Name of the plan, and SHA-256 of `plan.json`. */
   plan: { name: string; digest: Digest }
+  /** Value of the pod annotation for initdata; empty where the plan names no document. */
+  initdata: string
+  /** `sealed-secrets.json` was delivered. */
+  sealed: boolean
 }
 
 /** Plans and applies keys, policies and reference values on a KBS. The plan and what was written are delivered as it goes on. */
@@ -76,12 +87,32 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const named = { name: whole.name, digest: sha256(understood) }
   await caller.deliver('plan.json', once(understood))
   const { plan: present, ended } = currentPlan(whole, ports.clock.now())
-  const { plan: signed, notes } = await withSignedValues(present, context)
-  const { plan: filled, made, notes: guestNotes } = withImagePolicy(signed)
-  const plan = withSignedDigest(filled, request.state)
+  const revoked = await readRevocations(present, context)
+  const {
+    plan: signed,
+    notes,
+    refusal,
+    ended: endedValues,
+    expired,
+  } = await withSignedValues(present, revoked, context)
+  const guests = withImagePolicy(signed)
+  const { sealed, ...secrets } = await sealedByPlan(withSignedDigest(guests.plan, request.state), context)
+  const { plan, annotation: initdata, notes: initdataNotes } = await withInitdata(secrets.plan, context)
+  const made = new Map([...guests.made, ...secrets.made])
+  const opinions = await checkOpinions(plan, context)
   const given = await caller.secret('admin-key')
   const credential = given?.toString('utf8') ?? 'none.none.none'
   const open = (): KbsAdmin => kbsAdmin(request.url, adminToken(credential, ports.clock, request.admin), ports)
+  const dryRun = mode === 'plan'
+  const refused = refusal ?? opinions.refusal
+  if (refused !== null) {
+    // What may still be registered is closed by a plan that is refused, too.
+    const closes =
+      dryRun || given === null
+        ? []
+        : await closeEnded(open(), plan.name, { revoked, ended: endedValues, expired, ports })
+    throw refusedAfterWithdrawal(refused, closes)
+  }
   const share = request.plan === null ? null : shareOf(plan, embedded === null)
   // An embedded KBS answers at once; another one is asked after everything that can be refused without it, and for an empty plan, which may withdraw.
   const early = embedded !== null || (isEmpty(plan) && given !== null)
@@ -92,14 +123,23 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     (embedded !== null || plan['replace-global'] === undefined) &&
     isDeepStrictEqual(ending(), nothingEnds)
   ) {
-    const result: PublishResult = { desired: null, changes: [], uris: Object.keys(written.resources), plan: named }
+    const result: PublishResult = {
+      desired: null,
+      changes: [],
+      uris: Object.keys(written.resources),
+      plan: named,
+      initdata,
+      sealed: false,
+    }
     return { result, events: [] }
   }
   const surroundings = { embedded: embedded !== null, current, withdrawn: ending().rules }
   const desired = desiredState(plan, surroundings)
   desired.notes.push(
     ...notes,
-    ...guestNotes,
+    ...guests.notes,
+    ...initdataNotes,
+    ...opinions.notes,
     ...ended.map((uri) => `${uri} is past its \`until\` date: the plan does not name it any more.`),
   )
   const last = written.resourcePolicy === null ? null : sha256(written.resourcePolicy)
@@ -112,7 +152,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   const checkSigned = async (isAsked: boolean): Promise<void> => {
     if (request.state === undefined) return
     const anchor = isAsked ? await readAnchor(admin, plan.name) : 'unreadable'
-    const expected = [next, filled['replace-global']]
+    const expected = [next, guests.plan['replace-global']]
     checkState(request.state, { kbs: request.kbs, name: plan.name, anchor, marker, expected })
   }
   if (embedded !== null || given === null) await checkSigned(embedded !== null)
@@ -135,16 +175,27 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   }
   if (managed !== null && share !== null) {
     checkOwners(managed, share, desired.overwritten)
+    await checkSharedValues(admin, managed, share, desired.referenceValues)
     const mine = managed.plans[share.name]?.resources ?? []
     // What the KBS does not remember was written to another one, or before it was emptied.
     for (const uri of Object.keys(written.resources)) if (!mine.includes(uri)) delete written.resources[uri]
   }
+  const owner =
+    embedded === null && given !== null && share !== null
+      ? await attestationOwner(admin, share.name, desired.attestationPolicy)
+      : null
+  desired.notes.push(...(owner?.notes ?? []))
+  if (owner?.forgotten === true) written.attestationPolicy = null
+  const gone = given === null ? [] : await withdrawEnded(admin, revoked, endedValues, { ports, dryRun })
+  if (!dryRun) await owner?.claim()
+  const sources = readingOnce(caller)
+  const reader = { ...context, caller: sources.caller }
   const changes = await apply({
     kbs: admin,
     desired,
-    closed: (writing) => closedPolicy(plan, surroundings, writing),
-    secret: secretsOf(plan, request.kbs, made, context),
-    available: availableOf(plan, made, context),
+    closed: (writing, judgedAnew) => closedPolicy(plan, surroundings, writing, judgedAnew),
+    secret: secretsOf(plan, request.kbs, made, reader),
+    available: availableOf(plan, made, reader),
     keys: embedded === null && given !== null ? markedKeys(admin) : noMarks,
     mark: async (digest) => {
       if (marker !== 'unreadable') await admin.setReferenceValue(markerId, digest)
@@ -157,10 +208,21 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     written,
     save: (next) => caller.deliver('written.json', once(JSON.stringify(next))),
     log: ports.log,
-    dryRun: mode === 'plan',
+    dryRun,
     hidesPolicies: embedded === null,
-  })
-  const result: PublishResult = { desired, changes, uris: desired.uris, plan: named }
+  }).finally(sources.forget)
+  if (!dryRun && embedded === null && desired.attestationPolicy !== null)
+    desired.notes.push(await probeGenerated(request.url, ports))
+  const isSealed = mode === 'apply' && Object.keys(sealed).length > 0
+  if (isSealed) await caller.deliver('sealed-secrets.json', once(`${JSON.stringify(sealed, null, 2)}\n`))
+  const result: PublishResult = {
+    desired,
+    changes: [...gone, ...changes],
+    uris: desired.uris,
+    plan: named,
+    initdata,
+    sealed: isSealed,
+  }
   const uris = desired.uris.filter((uri) => !desired.kept.includes(uri))
   return { result, events: mode === 'apply' ? [eventOf(uris)] : [] }
 })
@@ -173,7 +235,7 @@ async function filledPlan(plan: Plan, written: readonly string[], { agent }: Tas
 }
 
 function isEmpty(plan: Plan): boolean {
-  return plan.resources.length === 0 && Object.keys(plan['reference-values']).length === 0
+  return [plan.resources, plan.revocations, Object.keys(plan['reference-values'])].every((one) => one.length === 0)
 }
 
 const unasked =

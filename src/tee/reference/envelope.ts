@@ -20,9 +20,14 @@ const limits = { bytes: 64 * 1024 * 1024 } as const
  */
 export async function sealReferenceValues(payload: Uint8Array, signer: Signer, subject: string): Promise<Buffer> {
   parseReferenceValues(payload, subject)
-  const signature = await signer.sign(pae(referenceValuesPayloadType, payload))
+  return sealEnvelope(payload, referenceValuesPayloadType, signer)
+}
+
+/** A DSSE envelope with one signature, in RFC 8785 form. */
+export async function sealEnvelope(payload: Uint8Array, payloadType: string, signer: Signer): Promise<Buffer> {
+  const signature = await signer.sign(pae(payloadType, payload))
   const envelope: Envelope = {
-    payloadType: referenceValuesPayloadType,
+    payloadType,
     payload: toBase64(payload),
     signatures: [{ sig: toBase64(signature), keyid: '' }],
   }
@@ -41,10 +46,25 @@ export function openReferenceValues(
   keys: readonly string[],
   subject: string,
 ): { document: ReferenceValues; key: string } {
-  const envelope = readReferenceEnvelope(bytes, subject)
+  const { payload, key } = openEnvelope(bytes, keys, subject)
+  return { document: parseReferenceValues(payload, subject), key }
+}
+
+/**
+ * What one of the pinned keys signed, and that key.
+ *
+ * @throws VerificationError `signature-invalid` where none of the keys signed it; `format-invalid`
+ */
+export function openEnvelope(
+  bytes: Uint8Array,
+  keys: readonly string[],
+  subject: string,
+  type: string = referenceValuesPayloadType,
+): { payload: Buffer; key: string } {
+  const envelope = readReferenceEnvelope(bytes, subject, type)
   for (const key of keys) {
     try {
-      return { document: parseReferenceValues(verifyEnvelope(envelope, key), subject), key }
+      return { payload: verifyEnvelope(envelope, key), key }
     } catch (error) {
       if (error instanceof VerificationError && error.code === 'signature-invalid') continue
       throw error
@@ -52,7 +72,7 @@ export function openReferenceValues(
   }
   throw new VerificationError('signature-invalid', `${subject} was signed by none of the ${keys.length} pinned keys`, {
     subject,
-    remedy: 'Check the keys that are pinned for these reference values.',
+    remedy: 'Check the keys that are pinned for it.',
   })
 }
 
@@ -68,16 +88,27 @@ export function openCurrentReferenceValues(
   at: Date,
 ): ReferenceValues {
   const { document } = openReferenceValues(bytes, keys, subject)
+  const outside = notCurrent(document, subject, at)
+  if (outside === null) return document
+  throw outside
+}
+
+/** Why a document does not count at a time: `expired`; null where it does. */
+export function notCurrent(document: ReferenceValues, subject: string, at: Date): VerificationError | null {
   const window = windowOf(document)
-  if (isWithin(window, at)) return document
-  throw new VerificationError('expired', `${subject} is valid ${windowText(window)}, and it is ${at.toISOString()}`, {
+  if (isWithin(window, at)) return null
+  return new VerificationError('expired', `${subject} is valid ${windowText(window)}, and it is ${at.toISOString()}`, {
     subject,
     remedy: 'Predict and sign the values again, or wait.',
   })
 }
 
 /** The envelope, not yet believed. @throws VerificationError `format-invalid` */
-export function readReferenceEnvelope(bytes: Uint8Array, subject: string): Envelope {
+export function readReferenceEnvelope(
+  bytes: Uint8Array,
+  subject: string,
+  type: string = referenceValuesPayloadType,
+): Envelope {
   const refuse = (why: string): VerificationError =>
     new VerificationError('format-invalid', `${subject} ${why}`, {
       subject,
@@ -87,7 +118,7 @@ export function readReferenceEnvelope(bytes: Uint8Array, subject: string): Envel
   const value = parseJson(Buffer.from(bytes).toString('utf8'), subject)
   if (!isObject(value)) throw refuse('is no DSSE envelope')
   const { payload, payloadType, signatures } = value
-  if (payloadType !== referenceValuesPayloadType) throw refuse(`does not hold ${referenceValuesPayloadType}`)
+  if (payloadType !== type) throw refuse(`does not hold ${type}`)
   if (typeof payload !== 'string' || !Array.isArray(signatures)) throw refuse('is no DSSE envelope')
   const [signature] = signatures
   if (signatures.length !== 1 || !isObject(signature)) throw refuse('does not have exactly one signature')

@@ -16,6 +16,16 @@ const names: Readonly<Record<Technology, Readonly<Record<string, [name: string, 
   sample: {},
 }
 
+/** Every name under which Trustee's default policy would find a measured value, and the form that it has there. */
+export function trusteeForms(hexValue: string): [name: string, value: string][] {
+  const forms = Object.values(names).flatMap((one) => Object.values(one))
+  return [...new Map(forms)].map(([name, form]) => [name, inForm(hexValue, form)])
+}
+
+function inForm(value: string, form: Form): string {
+  return form === 'hex' ? value : toBase64(Buffer.from(value, 'hex'))
+}
+
 /**
  * What a Trustee's reference value service takes: lists by name, as its default policy asks for them. Rows are lost there: a machine passes with
  * the value of one row and that of another.
@@ -34,7 +44,7 @@ export function trusteeValues(document: ReferenceValues): { values: Record<strin
         continue
       }
       const [name, form] = target
-      ;(found[name] ??= new Set()).add(form === 'hex' ? value : toBase64(Buffer.from(value, 'hex')))
+      ;(found[name] ??= new Set()).add(inForm(value, form))
     }
   }
   const values = Object.entries(found).map(([name, list]) => [name, [...list].sort()] as const)

@@ -7,8 +7,8 @@ import { scratch, testPorts } from '../../../testkit/ports.ts'
 import { asUsers, connectAs, folder, listener, processesOf, runAs, until, users, type Listener } from './users.ts'
 
 const open: Listener[] = []
-afterEach(() => {
-  for (const one of open.splice(0)) one.close()
+afterEach(async () => {
+  for (const one of open.splice(0)) await one.close()
 })
 
 async function started(code: string, agent = 0): Promise<Listener> {
@@ -100,7 +100,7 @@ asUsers(
     await until(() => first.said() === 'here\n')
     const closed = new Promise<void>((resolve) => first.socket.once('close', () => resolve()))
     first.socket.resume()
-    one.close()
+    await one.close()
     await closed
     await until(() => processesOf(users.worker).length === 0)
     expect(connectAs(0, one.socket)).not.toBe('open')

@@ -9,8 +9,8 @@ import { startMachine, type Machine } from './machine.ts'
 import { asUsers, connectAs, folder, processesOf, runAs, until, user, users } from './users.ts'
 
 let machine: Machine | undefined
-afterEach(() => {
-  machine?.close()
+afterEach(async () => {
+  await machine?.close()
   machine = undefined
 })
 

@@ -3,6 +3,7 @@ import { chmodSync, chownSync, existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { agentClient } from '../../../src/agent/client.ts'
 import type { JournalEvent } from '../../../src/journal/event.ts'
+import { endProcess } from '../../../testkit/end-process.ts'
 import { peer } from '../../../testkit/peers.ts'
 import { scratch, testPorts } from '../../../testkit/ports.ts'
 import { folder, listener, program, runBeside, until, user, users, type ListenerKind } from './users.ts'
@@ -59,9 +60,9 @@ export async function startMachine(kind: ListenerKind) {
     },
     journal: async (): Promise<JournalEvent[]> => agentClient(jobSocket, testPorts()).journal(),
     agentPid: () => (JSON.parse(readFileSync(join(state, 'agent.json'), 'utf8')) as { pid: number }).pid,
-    close: () => {
-      unit.kill()
-      workers.close()
+    close: async () => {
+      await endProcess(unit)
+      await workers.close()
     },
   }
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { serveWorkers } from '../../../src/agent/worker/launcher.ts'
+import { endProcess } from '../../../testkit/end-process.ts'
 import { peer, root, withPeers } from '../../../testkit/peers.ts'
 import { scratch, testPorts } from '../../../testkit/ports.ts'
 
@@ -55,7 +56,7 @@ export function processesOf(uid: number): number[] {
 export interface Listener {
   socket: string
   directory: string
-  close(): void
+  close(): Promise<void>
 }
 
 export type ListenerKind = 'launcher' | 'systemd'
@@ -74,8 +75,8 @@ export async function listener(
     const made = testPorts()
     // What root's shell happened to hold is not the unit's.
     const ports = { ...made, env: { ...made.env, GITHUB_TOKEN: 'secret' } }
-    const close = await serveWorkers({ listen: socket, ...ids, directory, entry }, ports)
-    return { socket, directory, close }
+    const end = await serveWorkers({ listen: socket, ...ids, directory, entry }, ports)
+    return { socket, directory, close: async () => end() }
   }
   folder(join(top, 'run'), 0o755, 0)
   folder(directory, 0o700, users.worker)
@@ -90,7 +91,7 @@ export async function listener(
   await until(() => existsSync(socket))
   chownSync(socket, agent, agent)
   chmodSync(socket, 0o600)
-  return { socket, directory, close: () => void unit.kill() }
+  return { socket, directory, close: () => endProcess(unit) }
 }
 
 /** Runs a program as a user. */

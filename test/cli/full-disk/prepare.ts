@@ -22,6 +22,7 @@ export async function prepare(): Promise<string> {
   const pkcs8 = { type: 'pkcs8', format: 'pem' } as const
   const key = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const log = generateKeyPairSync('ed25519')
+  put('initdata.toml', 'version = "0.1.0"\nalgorithm = "sha256"\n[data]\n"aa.toml" = ""\n')
   put('key.pem', key.privateKey.export(pkcs8))
   put('key.pub', key.publicKey.export(spki))
   put('log.pem', log.privateKey.export(pkcs8))

@@ -42,10 +42,16 @@ export const rows: Readonly<Record<string, Row>> = {
   'guest pod': {
     type: `${image} --as r.example/a --runtime-class kata-qemu-snp --kbs-url https://kbs.example --output PLACE/out/pod.yaml`,
   },
+  'agent-policy make': {
+    type: `${image} --as r.example/a --arg /app --output PLACE/out/policy.rego`,
+  },
+  'agent-policy check': 'reads',
   'image-policy make': { type: '--rule r.example/a=kbs:///a/b/c --output PLACE/out/policy.json' },
   'image-policy check': 'reads',
   'initdata make': { type: '--file PLACE/key.pub --output PLACE/out/initdata.toml' },
   'initdata show': 'reads',
+  'initdata check': 'reads',
+  'initdata put': { type: 'PLACE/initdata.toml --to oci:PLACE/initdata:1' },
   'secret seal': {
     type: 'kbs:///a/b/c --key PLACE/status.pem --key-uri kbs:///a/b/k --output PLACE/out/secret.sealed',
   },

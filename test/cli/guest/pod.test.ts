@@ -69,7 +69,17 @@ test('certificates and an agent policy come to the guest as they are; equal sett
   const { path: ca, cert } = certificateFor('kbs.example.org')
   const pem = cert.toString()
   const rego = 'package agent_policy\ndefault ExecProcessRequest := false\n'
-  const given = [...kbs, '--kbs-cert', ca, '--registry-ca', ca, '--agent-policy', file('policy.rego', rego)]
+  const given = [
+    ...kbs,
+    '--kbs-cert',
+    ca,
+    '--registry-ca',
+    ca,
+    '--agent-policy',
+    file('policy.rego', rego),
+    '--accept',
+    'unbound-image',
+  ]
   const done = await pod(...given, '--policy-uri', 'kbs:///a/b/c', '--name', 'app')
   expect(done.outputs.notes).toEqual([])
   const files = filesOf(parse(done.text) as Pod)
@@ -85,7 +95,14 @@ test('certificates and an agent policy come to the guest as they are; equal sett
 test('a document is taken byte for byte, and both files are written once', async () => {
   const document = 'algorithm = "sha384"\nversion = "0.1.0"\n# mine\n[data]\n"policy.rego" = "package agent_policy"\n'
   const initdata = file('own.toml', document)
-  const to = ['--output', join(dir, 'pod.yaml'), '--initdata-output', join(dir, 'initdata.toml')]
+  const to = [
+    '--accept',
+    'unbound-image',
+    '--output',
+    join(dir, 'pod.yaml'),
+    '--initdata-output',
+    join(dir, 'initdata.toml'),
+  ]
   const done = await pod('--initdata', initdata, ...to)
   expect(done).toMatchObject({ code: 0, outputs: { path: join(dir, 'pod.yaml'), initdata: { algorithm: 'sha384' } } })
   expect(readFileSync(join(dir, 'initdata.toml'), 'utf8')).toBe(document)

@@ -141,6 +141,17 @@ describe('initdata', () => {
   })
 })
 
+test('a rule for a tag of the image is said: a pod that names it so is judged by that rule', async () => {
+  const rule = (type: string): string => `[{"type":"${type}"}]`
+  const text = `{"default":${rule('reject')},"transports":{"docker":{"${name}:v1":${rule('insecureAcceptAnything')}}}}`
+  const cdh = `[image]\nimage_security_policy = '${text}'\n`
+  const given = it.file('tag.toml', makeInitdata(new Map([['cdh.toml', cdh]])).bytes)
+  const done = await it.play('--plan', it.file('plan.yml', planOf(it)), ...sample, '--initdata', given)
+  const told = done.outputs.steps.filter(({ step }) => step === 'image-policy')
+  expect(told.map(({ outcome }) => outcome)).toEqual(['passed', 'not-known'])
+  expect(told[1]?.why).toContain(`judged by the rule for ${name}:v1`)
+})
+
 test('wrong use: a token with a plan, a guest without a KBS, both ways to ask', async () => {
   const plan = it.file('plan.yml', planOf(it))
   expect((await it.play('--plan', plan, '--token', plan)).error?.code).toBe('input-invalid')

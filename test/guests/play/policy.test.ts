@@ -1,5 +1,5 @@
 import { imagePolicy } from '../../../src/kbs/image-policy.ts'
-import { parseGuestPolicy, policyFaults, requirementsFor } from '../../../src/guests/play/policy.ts'
+import { parseGuestPolicy, policyFaults, requirementsFor, tagScopes } from '../../../src/guests/play/policy.ts'
 
 const digest = `sha256:${'a'.repeat(64)}` as const
 const reject = { type: 'reject' }
@@ -51,6 +51,19 @@ test.each<[string, unknown[], string]>([
 ])('%s is a fault', (_, list, words) => {
   expect(policyFaults(read({ 'r.example/a': list })).join()).toContain(words)
   expect(policyFaults(read({}, list)).join()).toContain('default: ')
+})
+
+test('a rule for a tag is said, since a guest takes it for pods that name the image by this tag', () => {
+  const free = [{ type: 'insecureAcceptAnything' }]
+  const policy = read({ 'h.example:5000/a': [signed()], 'h.example:5000/a:v1': free })
+  expect(tagScopes(policy, 'h.example:5000/a')).toEqual(['h.example:5000/a:v1'])
+  expect(tagScopes(policy, 'h.example:5000/b')).toEqual([])
+  expect(policyFaults(policy, true)).toEqual([expect.stringContaining('["h.example:5000/a:v1"]: holds only for pods')])
+})
+
+test('a policy with a member twice is refused: readers take different ones', () => {
+  const text = '{"default": [{"type": "reject"}], "default": [{"type": "insecureAcceptAnything"}], "transports": {}}'
+  expect(() => parseGuestPolicy(Buffer.from(text), 'policy.json')).toThrow('has the member "default" twice')
 })
 
 test('a transport that guests never use is said', () => {

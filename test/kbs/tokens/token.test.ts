@@ -101,6 +101,9 @@ const forms: Readonly<Record<string, Form>> = {
     worse: [
       [{ tdx: { ...tdx, dbgstat: null } }, 'contraindicated'],
       [{ policy_ids_unmatched: [{ id: 'x' }] }, 'contraindicated'],
+      [{ tdx: { ...tdx, policy_ids_unmatched: [] }, policy_ids_unmatched: [{ id: 'x' }] }, 'contraindicated'],
+      [{ nvgpu: { policy_ids_unmatched: [{ id: 'x' }] } }, 'contraindicated'],
+      [{ policy_ids_unmatched: 'x' }, 'contraindicated'],
     ],
   },
   'azure, by the guest agent': {

@@ -49,6 +49,7 @@ test.each([
   ['PEM that ends with NUL', Buffer.concat([pem, Buffer.of(0)])],
   ['PEM with CRLF', Buffer.from(pem.toString().replaceAll('\n', '\r\n'))],
   ['PEM behind a line feed', Buffer.concat([Buffer.from('\n'), pem])],
+  ['PEM behind the text of openssl', Buffer.concat([Buffer.from('Bag Attributes\n    localKeyID: 01\n'), pem])],
 ])('a table with %s', (_what, bytes) => {
   const evidence = read(table([vcek, bytes], [ask, Buffer.from(writePem('CERTIFICATE', issuer))]))
   expect(failed(evidence)).toEqual([])

@@ -77,7 +77,7 @@ export async function openReleased(
 function noService(uri: string): InputError {
   return new InputError('input-missing', `signer: ${uri} needs an Attestation Service, whose token is the passport`, {
     subject: 'trustee-url',
-    remedy: 'Set `trustee-url` to the REST address of the Attestation Service that the KBS trusts.',
+    remedy: 'Set `trustee-url` to the address of the Attestation Service that the KBS trusts.',
   })
 }
 

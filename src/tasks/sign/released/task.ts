@@ -6,7 +6,7 @@ import { notationFor, signedStatementFor, type CoseContext } from '../../../agen
 import { notationRequestSchema, signedStatementRequestSchema, type TaskAgent } from '../../../agent/protocol.ts'
 import { firstIssue } from '../../../base/first-issue.ts'
 import { fetchByPassport } from '../../../kbs/passport.ts'
-import { checkKbsUrl, parseKbsUri } from '../../../kbs/uri.ts'
+import { checkKbsUrl, checkServiceUrl, isGrpc, parseKbsUri } from '../../../kbs/uri.ts'
 import type { OpenedSigner } from '../../../sign/signers/types.ts'
 import { noTpmByRest } from '../../attest/no-tpm.ts'
 import { defineTask, type TaskContext } from '../../context.ts'
@@ -62,13 +62,13 @@ async function release(
   { ports }: TaskContext,
 ): Promise<OpenedSigner> {
   const { technology } = await agent.status()
-  if (technology === 'tpm') throw noTpmByRest()
+  if (technology === 'tpm' && !isGrpc(kbs.asUrl)) throw noTpmByRest()
   const holder = {
     technology,
     openReport: () => agent.openReport(),
     decryptJwe: (jwe: string) => agent.decryptJwe(jwe),
   }
-  const [kbsUrl, asUrl] = [checkKbsUrl(kbs.url, 'kbs-url'), checkKbsUrl(kbs.asUrl, 'trustee-url')]
+  const [kbsUrl, asUrl] = [checkKbsUrl(kbs.url, 'kbs-url'), checkServiceUrl(kbs.asUrl)]
   let bytes: Buffer
   try {
     bytes = await fetchByPassport({ holder, asUrl, kbsUrl, ports })(parseKbsUri(uri))

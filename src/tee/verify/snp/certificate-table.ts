@@ -36,12 +36,18 @@ export function snpCertificates(table: Buffer): JsonObject[] {
   throw new VerificationError('evidence-invalid', 'the certificate table has no end', { subject: 'snp' })
 }
 
-/** DER of each PEM block; other bytes, and PEM that is broken, as they are: the reader of certificates says what is wrong with them. */
+/**
+ * DER of each PEM block, behind any text that programs write before the first one; other bytes, and PEM that is broken, as they are: the reader of
+ * certificates says what is wrong with them.
+ */
 export function dersOf(bytes: Buffer): Buffer[] {
-  if (!/^\s*-----BEGIN /.test(bytes.toString('latin1', 0, 64))) return [bytes]
+  // A C string ends with NUL.
+  const text = bytes.toString('latin1').replace(/\0+$/, '')
+  const start = text.indexOf('-----BEGIN ')
+  // DER begins with the tag of a sequence; its names could hold such a line.
+  if (start < 0 || bytes[0] === 0x30) return [bytes]
   try {
-    // A C string ends with NUL.
-    const blocks = readPem(bytes.toString('latin1').replace(/\0+$/, ''), 'certificate table')
+    const blocks = readPem(text.slice(start), 'certificate table')
     return blocks.length === 0 ? [bytes] : blocks.map((block) => block.bytes)
   } catch (error) {
     if (error instanceof SealwrightError) return [bytes]
