@@ -1,3 +1,4 @@
+import type { Caller } from '../../agent/caller.ts'
 import { InputError } from '../../base/errors.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
 import type { Secret } from '../../kbs/apply.ts'
@@ -5,6 +6,28 @@ import type { TaskContext } from '../context.ts'
 
 /** Largest resource that a KBS takes. */
 const limit = 2 << 20
+
+/** Sources up to this size are kept for the time of a task, so that what is compared is what is written. Larger ones are read again. */
+const kept = 64 << 10
+
+/** A caller that reads each small source once; `forget` overwrites what was kept. */
+export function readingOnce(caller: Caller): { caller: Caller; forget: () => void } {
+  const found = new Map<string, Buffer>()
+  const secret = async (name: string): Promise<Buffer | null> => {
+    const known = found.get(name)
+    if (known !== undefined) return known
+    const bytes = await caller.secret(name)
+    if (bytes !== null && bytes.length <= kept && name.startsWith('source:')) found.set(name, bytes)
+    return bytes
+  }
+  return {
+    caller: { fetch: (name) => caller.fetch(name), deliver: (name, bytes) => caller.deliver(name, bytes), secret },
+    forget: () => {
+      for (const bytes of found.values()) bytes.fill(0)
+      found.clear()
+    },
+  }
+}
 
 /**
  * Gives the bytes of a resource from the source that the plan names; null for a key that the agent does not hold (any more). The step masks

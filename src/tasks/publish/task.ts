@@ -31,7 +31,7 @@ import { withInitdata } from './initdata.ts'
 import { measurementOf } from './measurement.ts'
 import { checkOpinions } from './opinions.ts'
 import { sealedByPlan } from './sealed-secrets.ts'
-import { availableOf, secretsOf } from './secrets.ts'
+import { availableOf, readingOnce, secretsOf } from './secrets.ts'
 import { closeEnded, readRevocations, withdrawEnded } from './revoked.ts'
 import { refusedAfterWithdrawal, withSignedValues } from './signed-values.ts'
 import type { Digest } from '../../oci/types.ts'
@@ -190,12 +190,14 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
   if (owner?.forgotten === true) written.attestationPolicy = null
   const gone = given === null ? [] : await withdrawEnded(admin, revoked, endedValues, { ports, dryRun })
   if (!dryRun) await owner?.claim()
+  const sources = readingOnce(caller)
+  const reader = { ...context, caller: sources.caller }
   const changes = await apply({
     kbs: admin,
     desired,
     closed: (writing, judgedAnew) => closedPolicy(plan, surroundings, writing, judgedAnew),
-    secret: secretsOf(plan, request.kbs, made, context),
-    available: availableOf(plan, made, context),
+    secret: secretsOf(plan, request.kbs, made, reader),
+    available: availableOf(plan, made, reader),
     keys: embedded === null && given !== null ? markedKeys(admin) : noMarks,
     mark: async (digest) => {
       if (marker !== 'unreadable') await admin.setReferenceValue(markerId, digest)
@@ -210,7 +212,7 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     log: ports.log,
     dryRun,
     hidesPolicies: embedded === null,
-  })
+  }).finally(sources.forget)
   if (!dryRun && embedded === null && desired.attestationPolicy !== null)
     desired.notes.push(await probeGenerated(request.url, ports))
   const isSealed = mode === 'apply' && Object.keys(sealed).length > 0
