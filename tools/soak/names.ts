@@ -19,6 +19,7 @@ import { attachSoak } from './attach.ts'
 import { dockerEngineSoak } from './docker-engine.ts'
 import { encryptedPodSoak } from './encrypted-pod.ts'
 import { realGuestSoak } from './real-guest.ts'
+import { rewrapSoak } from './rewrap.ts'
 
 export interface SoakOptions {
   seed: number
@@ -70,6 +71,7 @@ export const soaks: Readonly<Record<string, Soak>> = {
   'kbs-apply': kbsApplySoak,
   promote: promoteSoak,
   'real-guest': realGuestSoak,
+  rewrap: rewrapSoak,
   'tar-tokio': {
     what: 'generated archives, entry by entry beside the readers of confidential guests (tokio-tar)',
     full: 200_000,
