@@ -9,7 +9,8 @@ export const realGuestSoak: Soak = {
   full: Object.keys(cases).length,
   async run({ count, tell }) {
     const { hub } = livePrograms()
-    const told = await runRealGuest(Object.keys(cases).slice(0, count), () => tell(0))
+    let done = 0
+    const told = await runRealGuest(Object.keys(cases).slice(0, count), () => tell(++done))
     const findings = told.flatMap((one) => one.findings)
     const ran = told.filter(({ guest }) => guest.ok).length
     return {
