@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { InputError } from '../base/errors.ts'
 import type { Ports } from '../base/ports.ts'
 import { checkKbsUrl, checkServiceUrl } from '../kbs/uri.ts'
 import { adminKeyFile } from './keys.ts'
@@ -39,7 +41,7 @@ export async function openKbs(
     return { url: checkKbsUrl(kbsUrl, 'kbs-url'), asUrl, embedded: null, close: async () => {} }
   }
   const { startKbs } = await import('./server.ts')
-  const directory = resolve(ports.roots.cwd, kbsUrl.slice('embedded:'.length))
+  const directory = embeddedFolder(kbsUrl, ports.roots.cwd)
   const running = await startKbs({ directory, listen: '127.0.0.1:0', ports })
   const adminKeyPem = await readFile(join(directory, adminKeyFile), 'utf8')
   ports.log.mask(adminKeyPem)
@@ -69,6 +71,31 @@ export async function withKbs<T>(
  * @throws InputError `input-invalid`
  */
 export function kbsIdentity(kbsUrl: string, cwd: string): string {
-  if (kbsUrl.startsWith('embedded:')) return `embedded:${resolve(cwd, kbsUrl.slice('embedded:'.length))}`
+  if (kbsUrl.startsWith('embedded:')) return `embedded:${embeddedFolder(kbsUrl, cwd)}`
   return checkKbsUrl(kbsUrl, 'kbs-url')
+}
+
+/**
+ * Refuses an embedded KBS that nobody made yet: serving one makes its folder, and who only reads would ask an empty KBS.
+ *
+ * @throws InputError `file-missing`, `input-invalid`
+ */
+export function checkStands(kbsUrl: string, cwd: string): void {
+  if (!kbsUrl.startsWith('embedded:')) return
+  const folder = embeddedFolder(kbsUrl, cwd)
+  if (existsSync(join(folder, adminKeyFile))) return
+  throw new InputError('file-missing', `no embedded KBS stands in ${folder}`, {
+    subject: 'kbs-url',
+    remedy: 'Correct the folder of `kbs-url`, or make the KBS there with kbs-publish.',
+  })
+}
+
+/** @throws InputError `input-invalid` where no folder is named, or one at the root of the file system is by two slashes too many */
+function embeddedFolder(kbsUrl: string, cwd: string): string {
+  const folder = kbsUrl.slice('embedded:'.length)
+  if (folder !== '' && !folder.startsWith('//')) return resolve(cwd, folder)
+  throw new InputError('input-invalid', `${kbsUrl} names no folder of an embedded KBS`, {
+    subject: 'kbs-url',
+    remedy: 'Write embedded:DIR without slashes before the folder, or embedded:/DIR for an absolute path.',
+  })
 }

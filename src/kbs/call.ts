@@ -142,7 +142,7 @@ export function kbsError(what: string, subject: string, answer: Answer): Transpo
     return new VerificationError('denied', message, {
       subject,
       remedy:
-        'The resource policy does not admit this evidence: compare the measurement, status and job that it names. Without an agent (outside of a job) only sample evidence is sent: give `decryption-key`, or leave `kbs-url` out to verify all but the encrypted content.',
+        'The resource policy does not admit this evidence for this path: compare URI, measurement, status and job with the plan. An action without an agent (outside of a job) sends sample evidence only: give `decryption-key`, or leave `kbs-url` out to verify all but the encrypted content.',
     })
   }
   const unauthorized = name === 'AdminAuthAccess' || name === 'AdminAuthInitialization'

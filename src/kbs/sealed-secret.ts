@@ -107,7 +107,13 @@ export function verifySealedSecret({ kid, signed, signature }: SealedSecret, key
 
 /** The key of a JWK as guests read it from the KBS: EC P-256, and nothing but JSON. @throws VerificationError `format-invalid` */
 export function readVerificationKey(bytes: Uint8Array, subject: string): KeyObject {
-  const jwk = jsonOf(Buffer.from(bytes).toString('utf8'), subject)
+  const text = Buffer.from(bytes).toString('utf8')
+  if (text.trimStart().startsWith('-----BEGIN'))
+    throw new InputError('file-invalid', `${subject} holds PEM, and guests read this key as a JWK`, {
+      subject,
+      remedy: 'Give the file that `secret seal --public-key-output` writes.',
+    })
+  const jwk = jsonOf(text, subject)
   if (jwk['kty'] !== 'EC' || jwk['crv'] !== 'P-256') throw invalid(subject, 'is not the JWK of an EC P-256 key')
   if ('d' in jwk) throw invalid(subject, 'holds a private key: each guest could sign with it')
   try {

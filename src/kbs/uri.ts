@@ -59,6 +59,8 @@ export function checkKbsUrl(text: string, subject: string): string {
     return url.href.replace(/\/+$/, '')
   throw new InputError('input-invalid', `${subject}: ${text} is no https URL of a KBS`, {
     subject,
-    remedy: 'Write https://HOST[:PORT], http:// on loopback, unix:/SOCKET, or embedded:DIR.',
+    remedy: text.startsWith('embedded:')
+      ? 'Here a KBS that runs is asked: serve it by `sealwright kbs dev-server --directory DIR`, and give its http:// URL.'
+      : 'Write https://HOST[:PORT], http:// on loopback, unix:/SOCKET, or embedded:DIR.',
   })
 }

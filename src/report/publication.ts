@@ -49,6 +49,7 @@ export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPa
     exceptions,
     commands: [],
     notes: [
+      ...changeNotes(changes, mode),
       ...(desired?.resourcePolicy === null
         ? []
         : uris.map((uri) => `${uri} is given only to evidence that the policy names.`)),
@@ -60,4 +61,18 @@ export function publicationReport({ mode, kbsUrl, desired, changes, uris, planPa
       uris,
     },
   }
+}
+
+/** What is written and withdrawn, by name: the table is in the report alone, and a reader of the log decides by this. */
+function changeNotes(changes: readonly Change[], mode: 'plan' | 'apply'): string[] {
+  const named = (action: Change['action']): string =>
+    changes
+      .filter((one) => one.action === action)
+      .map(({ what }) => what)
+      .join(', ')
+  const [written, withdrawn] = [named('write'), named('withdrawn')]
+  return [
+    ...(mode === 'plan' && written !== '' ? [`Would be written: ${written}.`] : []),
+    ...(withdrawn === '' ? [] : [`${mode === 'plan' ? 'Would be withdrawn' : 'Withdrawn'}: ${withdrawn}.`]),
+  ]
 }

@@ -64,7 +64,8 @@ async function openKey(pem: string, password: string | null): Promise<KeyObject>
   if (block === undefined || blocks.length !== 1) {
     throw new InputError('file-invalid', 'the key file does not hold exactly one private key', {
       subject,
-      remedy: 'Give a PEM file (PKCS#8, SEC1 EC, PKCS#1 RSA, or a cosign.key) or a private JWK.',
+      remedy:
+        'Give `key` a private key, and nothing else: PEM (PKCS#8, SEC1 EC, PKCS#1 RSA, or a cosign.key) or a private JWK.',
     })
   }
   if (cosignLabels.includes(block.label)) {

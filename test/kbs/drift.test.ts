@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { HttpRequest } from '../../src/base/ports.ts'
@@ -258,5 +259,18 @@ describe('the command, on an embedded KBS', () => {
     ])
     await run('kbs-publish', '--kbs-url', `embedded:${kbs}`, '--plan', plan)
     expect((await drift()).outcome).toBe('done')
+  })
+
+  test('a folder without a KBS is refused, and none is made there', async () => {
+    const folder = scratch('embedded-none')
+    const [kbs, plan] = [join(folder, 'kbs'), join(folder, 'plan.yml')]
+    await writeFile(plan, 'version: 1\n')
+    const asked = await runInProcess(['kbs', 'drift', `embedded:${kbs}`, '--plan', plan], testPorts())
+    expect(asked.outcome).toContain('file-missing')
+    expect(existsSync(kbs)).toBe(false)
+    for (const url of ['embedded:', `embedded:/${kbs}`]) {
+      const written = await runInProcess(['kbs-publish', '--kbs-url', url, '--plan', plan], testPorts())
+      expect(written.outcome).toContain('input-invalid')
+    }
   })
 })

@@ -148,3 +148,9 @@ test.each([
     expect.objectContaining({ code: 'input-invalid', subject: 'kbs-url' }),
   )
 })
+
+test('where a running KBS is asked, an embedded one is served first', () => {
+  expect(() => checkKbsUrl('embedded:kbs', 'kbs-url')).toThrow(
+    expect.objectContaining({ remedy: expect.stringContaining('kbs dev-server') }),
+  )
+})

@@ -85,13 +85,14 @@ export interface NamedKbs {
   close(): Promise<void>
 }
 
-/** The KBS of `kbs-url`; null without one. Its session begins with the first resource. @throws InputError `input-invalid` */
+/** The KBS of `kbs-url`; null without one. Its session begins with the first resource. @throws InputError `input-invalid`, `file-missing` */
 export async function namedKbs(inputs: RawInputs, ports: Ports): Promise<NamedKbs | null> {
   const technology = inputs.choice('technology', ['auto', ...technologies])
   if (inputs.text('kbs-url') === '') return null
-  const { openKbs } = await import('../../kbs-server/connect.ts')
+  const { checkStands, openKbs } = await import('../../kbs-server/connect.ts')
   const { rcarSession } = await import('../../kbs/rcar.ts')
   const { parseKbsUri } = await import('../../kbs/uri.ts')
+  checkStands(inputs.text('kbs-url'), ports.roots.cwd)
   const kbs = await openKbs(inputs.text('kbs-url'), ports)
   let session: ReturnType<typeof rcarSession> | null = null
   return {

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
+import { counted } from '../../base/counted.ts'
 import { InputError } from '../../base/errors.ts'
 import { wrapWithKek } from '../../encrypt/packet.ts'
 import { readRecipients } from '../../encrypt/recipients.ts'
@@ -45,7 +46,7 @@ export async function rewrapCommand(inputs: RawInputs, { ports }: ActionContext)
   const reference = formatReference({ ...target, digest: made.digest })
   return {
     outputs: { image: reference, digest: made.digest, layers },
-    text: `${reference}\nThe keys of ${layers} layers were wrapped for ${recipients.map(({ keyId }) => keyId).join(', ')}. Sign the new manifest.\n`,
+    text: `${reference}\nThe keys of ${counted(layers, 'layer')} were wrapped for ${recipients.map(({ keyId }) => keyId).join(', ')}. Sign the new manifest.\n`,
   }
 }
 

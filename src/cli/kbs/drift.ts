@@ -1,6 +1,6 @@
 import type { ActionContext, RawInputs } from '../../doors/context.ts'
 import { adminClaims } from '../../kbs/admin-token.ts'
-import { kbsIdentity, withKbs } from '../../kbs-server/connect.ts'
+import { checkStands, kbsIdentity, withKbs } from '../../kbs-server/connect.ts'
 import { findDrift } from '../../tasks/publish/drift.ts'
 import { readStateChoice } from '../../tasks/publish/state-choice.ts'
 import type { CommandResult } from '../command.ts'
@@ -8,6 +8,7 @@ import type { CommandResult } from '../command.ts'
 /** Compares a KBS with a plan and prints one line for each thing of it, with the remedy below. */
 export async function kbsDrift(inputs: RawInputs, { ports }: ActionContext): Promise<CommandResult> {
   const url = kbsIdentity(inputs.required('kbs-url'), ports.roots.cwd)
+  checkStands(url, ports.roots.cwd)
   inputs.required('plan')
   const [plan, adminKey] = [inputs.path('plan'), await inputs.secret('admin-key')]
   const [role, issuer, audience] = ['admin-role', 'admin-issuer', 'admin-audience'].map((name) => inputs.required(name))

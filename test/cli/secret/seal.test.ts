@@ -1,4 +1,4 @@
-import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto'
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { openState } from '../../../src/agent/state.ts'
@@ -71,6 +71,13 @@ test('another key, no key and a line break are refused', async () => {
     await door('secret open', sealed, '--public-key', jwk, '--output', join(dir, 'none')),
   ].map(({ error }) => error?.code)
   expect(codes).toEqual(['signature-invalid', 'input-missing', 'format-invalid', 'input-missing'])
+})
+
+test('a public key as PEM is named as such: guests read a JWK', async () => {
+  const pem = createPublicKey(readFileSync(key)).export({ type: 'spki', format: 'pem' })
+  const { error } = await door('secret open', sealed, '--public-key', put('sealing.pub', pem))
+  expect(error).toMatchObject({ code: 'file-invalid', subject: 'public-key' })
+  expect(error?.remedy).toContain('--public-key-output')
 })
 
 test('a Kubernetes Secret holds the same text', async () => {
