@@ -25,8 +25,8 @@ const b = 'kbs:///team/secret/b'
 const sample = 'admit: [{technology: sample}]'
 
 interface Embedded {
-  /** Runs a job with a fresh state on the embedded KBS. */
-  job(plan: string, mode?: string): Promise<ActionResult>
+  /** Runs a step on the embedded KBS: of a new job, or of the one with this state. */
+  job(plan: string, mode?: string, place?: string): Promise<ActionResult>
   /** What a sample guest gets: the secret, or null. */
   guest(uri: string): Promise<string | null>
   /** Writes to the KBS until the run is killed. */
@@ -70,8 +70,7 @@ function embedded(): Embedded {
     writesLeft: Infinity,
     onResource: () => {},
     onStanding: () => {},
-    job: async (plan, mode = 'apply') => {
-      const place = scratch('job')
+    job: async (plan, mode = 'apply', place = scratch('job')) => {
       await writeFile(secret, plan.includes('technology: snp') ? 'the narrow secret' : 'the secret')
       await writeFile(
         join(place, 'plan.yml'),
@@ -131,6 +130,20 @@ describe('what a plan names no more', () => {
     const kbs = embedded()
     await kbs.job(both)
     await kbs.job('resources: []')
+    expect([await kbs.guest(a), await kbs.guest(b)]).toEqual([null, null])
+  })
+
+  test.each([
+    ['empty', 'resources: []'],
+    ['whose entries are past their `until`', `resources:\n${entry(a, ', until: "2020-01-01"')}`],
+  ])('the same job twice with a plan %s: nothing is said to stand', async (_, nothing) => {
+    const kbs = embedded()
+    const job = scratch('job')
+    expect((await kbs.job(both, 'apply', job)).outputs['resource-uris']).toBe(`${a}\n${b}`)
+    expect((await kbs.job(nothing, 'apply', job)).outputs).toMatchObject({ changed: 'true', 'resource-uris': '' })
+    const { outputs, report } = await kbs.job(nothing, 'apply', job)
+    expect(outputs).toMatchObject({ changed: 'false', 'resource-uris': '' })
+    expect(JSON.stringify(report)).not.toContain(a)
     expect([await kbs.guest(a), await kbs.guest(b)]).toEqual([null, null])
   })
 

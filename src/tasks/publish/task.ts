@@ -126,7 +126,8 @@ export const publish = defineTask(publishRequestSchema, async (request, context)
     const result: PublishResult = {
       desired: null,
       changes: [],
-      uris: Object.keys(written.resources),
+      // Without a plan, what earlier steps of this job wrote stays; an empty plan has withdrawn what it wrote.
+      uris: request.plan === null ? Object.keys(written.resources) : [],
       plan: named,
       initdata,
       sealed: false,
