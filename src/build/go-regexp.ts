@@ -6,7 +6,9 @@
  * @returns null where Go refuses the expression, or it holds what is not read here
  */
 export function goRegExp(source: string): RegExp | null {
-  const chars = [...source]
+  // An escape at the end takes the meaning of the anchor that follows it.
+  const open = /(?:^|[^\\])(?:\\\\)*\\$/.test(source)
+  const chars = [...(open ? `${source}$` : source)]
   let out = start
   for (let i = 0; i < chars.length; i++) {
     const char = chars[i] ?? ''
@@ -30,7 +32,7 @@ export function goRegExp(source: string): RegExp | null {
     } else out += '()*?|'.includes(char) ? char : literal(char)
   }
   try {
-    return new RegExp(out + end, 'u')
+    return new RegExp(out + (open ? '' : end), 'u')
   } catch {
     return null
   }

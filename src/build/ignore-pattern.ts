@@ -1,3 +1,4 @@
+import { isReadable } from './go-match.ts'
 import { goRegExp } from './go-regexp.ts'
 
 /**
@@ -9,7 +10,7 @@ import { goRegExp } from './go-regexp.ts'
  * @returns null for a pattern that a builder refuses
  */
 export function ignorePattern(pattern: string): ((path: string) => boolean) | null {
-  if (!isMatchSyntax(pattern)) return null
+  if (!isReadable(pattern)) return null
   const { kind, source } = translate(pattern)
   if (kind === 'exact') return (path) => path === pattern
   if (kind === 'prefix') {
@@ -69,36 +70,4 @@ function translate(pattern: string): Translated {
     } else source += plain.has(char) ? `\\${char}` : char
   }
   return { kind, source }
-}
-
-/** Whether Go's `filepath.Match` can read it: in a class each end of a range is a character, `-` and `]` only with `\`. */
-function isMatchSyntax(pattern: string): boolean {
-  const chars = [...pattern]
-  let i = 0
-  /** Passes over one character of a class. */
-  const passed = (): boolean => {
-    if (chars[i] === undefined || chars[i] === '-' || chars[i] === ']') return false
-    if (chars[i] === '\\') i++
-    if (chars[i] === undefined) return false
-    i++
-    return i < chars.length
-  }
-  while (i < chars.length) {
-    if (chars[i] === '\\') {
-      i += 2
-      if (i > chars.length) return false
-    } else if (chars[i] === '[') {
-      i++
-      if (chars[i] === '^') i++
-      for (let count = 0; chars[i] !== ']' || count === 0; count++) {
-        if (!passed()) return false
-        if (chars[i] === '-') {
-          i++
-          if (!passed()) return false
-        }
-      }
-      i++
-    } else i++
-  }
-  return true
 }

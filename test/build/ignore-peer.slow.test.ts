@@ -92,6 +92,7 @@ withPeers(['ignore-judge'], '8,000 generated rule sets: what moby leaves out, or
 })
 
 function isBrokenAlone({ rules, paths }: Question): boolean {
-  const alone = rules.split(/\r?\n/).map((rule) => ({ rules: rule.replace(/^\s*!\s*/u, ''), paths }))
+  // An exception is compiled when something was ignored before it.
+  const alone = rules.split(/\r?\n/).flatMap((rule) => [rule, `**\n${rule}`].map((text) => ({ rules: text, paths })))
   return ask(alone).some((answer) => answer['error'] !== undefined)
 }

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { startKbs } from '../../../src/kbs-server/server.ts'
 import { attestationTemplate, endorsementTemplate } from '../../../src/tee/tpm/templates.ts'
 import { encodeKeys, makeChallenge } from '../../../src/tee/tpm/enrolment.ts'
 import { referenceValuesType, writeReferenceValues, type ReferenceValues } from '../../../src/tee/reference/values.ts'
@@ -58,6 +59,7 @@ export async function prepare(): Promise<string> {
   put('answer.bin', answer)
   const ports = testPorts()
   await putSmallImage(openStore(parseReference(`oci:${place}/app`, '/'), ports), smallFiles)
+  await (await startKbs({ directory: join(place, 'stood'), listen: '127.0.0.1:0', ports })).close()
   const run = actionRunner(ports, join(ports.roots.temp, 'state'))
   const image = `oci:${place}/app`
   await run('sign-attest', { image, signer: 'key', key: `${place}/key.pem`, statements: 'sign' })

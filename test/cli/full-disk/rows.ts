@@ -25,7 +25,7 @@ export const rows: Readonly<Record<string, Row>> = {
   'policy init': { type: `--image ${image} --public-key PLACE/key.pub --output PLACE/out/policy.yml` },
   'kbs dev-server': { type: '--directory PLACE/server --listen 127.0.0.1:0' },
   'kbs doctor': 'reads',
-  'kbs drift': { type: 'embedded:PLACE/kbs --plan PLACE/plan.yml' },
+  'kbs drift': { type: 'embedded:PLACE/stood --plan PLACE/plan.yml' },
   'kbs policy test': 'reads',
   decrypt: { type: 'oci:PLACE/closed --decryption-key PLACE/rsa.pem --output oci:PLACE/plain' },
   rewrap: {
