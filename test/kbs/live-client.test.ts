@@ -41,7 +41,7 @@ const atResource =
 
 test.each<[string, number, string, string, string, RegExp]>([
   ['a missing resource', 401, 'PluginInternalError', 'Plugin internal error', 'kbs-error', /is not there, or its path/],
-  ['a denial', 401, 'PolicyDeny', 'Access denied by policy', 'denied', /compare the measurement/],
+  ['a denial', 401, 'PolicyDeny', 'Access denied by policy', 'denied', /compare URI, measurement, status and job/],
   [
     'a policy that fails',
     401,
