@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { ownedName } from '../../src/base/owned-name.ts'
 import { sha256 } from '../../src/base/streams.ts'
 import { putArtifact } from '../../src/oci/artifact.ts'
 import { copyGraph } from '../../src/oci/copy-graph.ts'
@@ -51,6 +52,23 @@ test('a graph goes across an air gap in an archive and comes back the same; equa
   const { ino } = statSync(file)
   await copyGraph(from, open(`oci-archive:${file}`), graph.index, { tag: 'v1' })
   expect(statSync(file).ino).toBe(ino)
+})
+
+test('what a killed writer left is cleared away even where nothing is left to write; what a living one has stays', async () => {
+  const file = freshFile()
+  const [from, folder] = [`oci:${scratch()}`, join(file, '..')]
+  const graph = await putGraph(open(from))
+  await copyGraph(open(from), open(from), graph.index, { tag: 'v1' })
+  // Another process each time: a store of this one clears a folder once.
+  const copy = (): Buffer =>
+    execFileSync(process.execPath, [join(import.meta.dirname, 'copy-child.ts'), from, `oci-archive:${file}`])
+  copy()
+  const living = ownedName('tmp')
+  // No process has had this id and this start: process 1 lives, and began at another time.
+  const dead = living.replace(/-\d+-\d+-/, '-1-1-')
+  for (const name of [living, dead]) mkdirSync(join(folder, name, 'blobs'), { recursive: true })
+  copy()
+  expect(readdirSync(folder).sort()).toEqual([living, 'image.tar'])
 })
 
 test('a step is written once at its end, and not at all where it fails; its own process sees it before', async () => {

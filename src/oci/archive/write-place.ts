@@ -44,6 +44,7 @@ export function writePlace(file: string, ports: Ports): LayoutPlace {
   const old = readPlace(name, present)
   let step: Step = newStep()
   let depth = 0
+  let cleared: Promise<void> | null = null
 
   const drop = async (): Promise<void> => {
     const { stage } = step
@@ -93,6 +94,8 @@ export function writePlace(file: string, ports: Ports): LayoutPlace {
     prepare: async () => {
       writable(file, await held())
       await mkdir(folder, { recursive: true })
+      // A writer that was killed after its archive was whole: nothing may be left to write, and so to clear away later.
+      await (cleared ??= clearAbandoned(folder, ports))
     },
     require: async () => {
       if (step.blobs.size === 0) await present()
@@ -163,12 +166,16 @@ function writable<T>(file: string, base: HeldFile<T> | null): HeldFile<T> | null
 /** Folders of this process; those that are removed already do no harm. */
 const stages = new Set<string>()
 
-/** A folder for new blobs beside the archive; what killed writers left is cleared away. */
-async function newStage(folder: string, ports: Ports): Promise<string> {
+async function clearAbandoned(folder: string, ports: Ports): Promise<void> {
   for (const name of await readdir(folder)) {
     if (await isAbandoned(folder, name, ports.clock.now().getTime()))
       await rm(join(folder, name), { recursive: true, force: true })
   }
+}
+
+/** A folder for new blobs beside the archive; what killed writers left is cleared away. */
+async function newStage(folder: string, ports: Ports): Promise<string> {
+  await clearAbandoned(folder, ports)
   const stage = join(folder, ownedName('tmp'))
   await mkdir(join(stage, 'blobs', 'sha256'), { recursive: true, mode: 0o700 })
   // Blobs that no manifest named in the end are of no use to anyone.

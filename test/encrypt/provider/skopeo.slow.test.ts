@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { startKbs } from '../../../src/kbs-server/server.ts'
 import { openStorage } from '../../../src/kbs-server/storage.ts'
 import { loadImage } from '../../../src/image/load.ts'
 import { openLayout } from '../../../src/oci/layout.ts'
@@ -213,6 +214,7 @@ test('a key that a KBS gives to this machine opens the image, and its policy dec
   const directory = await prepared()
   const storage = await openStorage(join(directory, 'kbs'), ports)
   await storage.write(readFileSync(join(directory, 'app.key')), 'resources', 'default/image-key/app')
+  await (await startKbs({ directory: join(directory, 'kbs'), listen: '127.0.0.1:0', ports })).close()
   await encryptPlain(directory)
   const decrypt = (output: string): Promise<string> =>
     sealwright(
