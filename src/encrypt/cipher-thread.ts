@@ -84,7 +84,7 @@ export class CipherThread {
   }
 
   /**
-   * What the thread makes of a source, each piece valid until the next is asked for, and shown to `mac` before. Nothing starts before the first piece is
+   * What the thread makes of a source, each piece shown to `mac` before. Nothing starts before the first piece is
    * asked for: a store that has the blob asks for none.
    *
    * @returns null where no thread can be started; nothing of the source was read then
@@ -120,8 +120,10 @@ export class CipherThread {
         const piece = await reader.nextLater()
         if (!Buffer.isBuffer(piece)) break
         mac?.update(piece)
-        yield piece
+        // A copy: whoever sends it on (a task's channel) may hold it while the thread writes the next piece into its place.
+        const own = Buffer.from(piece)
         reader.giveBack()
+        yield own
       }
       const [answer] = await Promise.all([answered, pumped])
       if (failures.length > 0) throw failures[0]

@@ -1,6 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { encrypting } from '../../src/encrypt/cipher.ts'
+import { CipherThread } from '../../src/encrypt/cipher-thread.ts'
 import { decryptImage } from '../../src/encrypt/decrypt-image.ts'
 import { encryptImage } from '../../src/encrypt/encrypt-image.ts'
 import { wrapWithKek } from '../../src/encrypt/packet.ts'
@@ -53,6 +56,24 @@ async function sealed(store: Store, image: Image): Promise<{ to: Store; image: I
 function blobs(directory: string): string[] {
   return readdirSync(join(directory, 'blobs/sha256'))
 }
+
+test('pieces stay as they are when a receiver holds all of them, as the channel of a task does', async () => {
+  const plain = randomBytes(9_000_000)
+  const secrets = { key: Buffer.alloc(32, 3), nonce: Buffer.alloc(16, 4) }
+  const pieces = (): AsyncIterable<Uint8Array> =>
+    Readable.from([plain.subarray(0, 4_000_000), plain.subarray(4_000_000)])
+  const held = async (stream: AsyncIterable<Uint8Array>): Promise<Buffer> => {
+    const all: Uint8Array[] = []
+    for await (const piece of stream) all.push(piece)
+    return Buffer.concat(all)
+  }
+  await using thread = new CipherThread(inThread)
+  const aside = thread.encrypting(pieces(), secrets, null)
+  const sealed = await held(aside.stream)
+  expect(sealed.equals(await held(encrypting(pieces(), secrets).stream))).toBe(true)
+  const opening = { ...secrets, hmac: aside.hmac(), subject: 'layer' }
+  expect((await held(thread.decrypting(Readable.from([sealed]), opening))).equals(plain)).toBe(true)
+})
 
 describe.each(kinds)('cipher in a thread, from %s', (_, of) => {
   test('gives the bytes that one thread gives, and back again', async () => {
