@@ -73,6 +73,21 @@ export async function readNamedFile(
   })
 }
 
+/** Whether a file or folder is not there. @param error of a system call */
+export function isAbsent(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT'
+}
+
+/** The bytes of a file of ours; null where it is not there. */
+export async function readIfThere(path: string): Promise<Buffer | null> {
+  try {
+    return await readFile(path)
+  } catch (error) {
+    if (isAbsent(error)) return null
+    throw error
+  }
+}
+
 /**
  * Refuses a folder that holds something already, before work begins whose result goes there. It may also be missing.
  *

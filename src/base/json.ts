@@ -17,6 +17,13 @@ export function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** What stands at a path of members; undefined where one of them is missing, and for what every object inherits. */
+export function memberAt(value: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
+  let found = value
+  for (const name of path) found = isObject(found) && Object.hasOwn(found, name) ? found[name] : undefined
+  return found
+}
+
 /**
  * Whether brackets of a JSON text nest deeper than a number of levels. Everything that walks a value calls itself, and a text of some
  * thousand brackets would end it by the stack.

@@ -29,8 +29,8 @@ export interface ThreadChoice {
 export class CipherThread {
   private readonly threads: Threads | null
   private readonly worth: number
-  private readonly input: RingMemory = makeRing(ring.slots, ring.size, 1)
-  private readonly output: RingMemory = makeRing(ring.slots, ring.size, 1)
+  /** Made for the first layer that is worth a thread. */
+  private rings: { readonly input: RingMemory; readonly output: RingMemory } | null = null
 
   constructor({ threads, worth }: ThreadChoice) {
     this.threads = threads === undefined ? null : new Threads(threads)
@@ -97,7 +97,8 @@ export class CipherThread {
   ): AsyncGenerator<Uint8Array, Extract<ThreadAnswer, { end: 'cipher' }> | null> {
     const thread = (await this.threads?.take()) ?? null
     if (thread === null) return null
-    const { input, output } = this
+    const made = (): RingMemory => makeRing(ring.slots, ring.size, 1)
+    const { input, output } = (this.rings ??= { input: made(), output: made() })
     const failures: unknown[] = []
     const stop = (): void => {
       for (const memory of [input, output]) new RingWriter(memory).stop()

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { VerificationError } from '../base/errors.ts'
+import type { Technology } from '../base/technology.ts'
 import type { InitdataAlgorithm } from './document.ts'
 
 /** Fields of evidence that hold the digest of initdata, with their size in bytes. A vTPM has it extended into PCR 8 of the SHA-256 bank. */
@@ -9,6 +10,11 @@ export const initdataFields = {
   tpm: { name: 'PCR 8', size: 32 },
 } as const
 export type InitdataPlatform = keyof typeof initdataFields
+
+/** Where a machine of a technology holds initdata: that of a cloud in its vTPM. */
+export function platformOf(technology: Exclude<Technology, 'sample'>): InitdataPlatform {
+  return technology === 'snp' || technology === 'tdx' ? technology : 'tpm'
+}
 
 /** Digest of the bytes of an initdata document as they are delivered: no reader encodes them again. */
 export function initdataDigest(bytes: Uint8Array, algorithm: InitdataAlgorithm): Buffer {

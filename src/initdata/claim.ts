@@ -1,6 +1,6 @@
 import type { Technology } from '../base/technology.ts'
 import { toBase64 } from '../encoding/base64.ts'
-import { initdataBinding } from './bindings.ts'
+import { initdataBinding, platformOf } from './bindings.ts'
 
 /**
  * The claim `init_data` that Trustee makes of evidence of a guest with initdata: what the hardware or vTPM shows, in hex. Of a sample the embedded
@@ -10,6 +10,5 @@ import { initdataBinding } from './bindings.ts'
  */
 export function initdataClaim(digest: Uint8Array, technology: Technology): string {
   if (technology === 'sample') return toBase64(digest)
-  const platform = technology === 'snp' || technology === 'tdx' ? technology : 'tpm'
-  return initdataBinding(digest, platform).toString('hex')
+  return initdataBinding(digest, platformOf(technology)).toString('hex')
 }

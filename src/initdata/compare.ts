@@ -3,7 +3,7 @@ import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
 import { printable } from '../base/printable.ts'
 import type { Technology } from '../base/technology.ts'
 import { fromInitdataAnnotation, initdataAnnotation } from './annotation.ts'
-import { initdataFields, keepsWhole } from './bindings.ts'
+import { initdataFields, keepsWhole, platformOf } from './bindings.ts'
 import { initdataClaim } from './claim.ts'
 import { readInitdata } from './document.ts'
 import type { MadeInitdata } from './make.ts'
@@ -21,8 +21,7 @@ export interface NamedInitdata extends MadeInitdata {
 export function compareBound(made: NamedInitdata, technology: Technology, held: string | null): Check {
   const name = 'evidence'
   if (technology === 'sample') return { name, ok: false, why: 'sample evidence is bound to no initdata' }
-  const platform = technology === 'snp' || technology === 'tdx' ? technology : 'tpm'
-  const field = initdataFields[platform].name
+  const field = initdataFields[platformOf(technology)].name
   if (held === null) return { name, ok: false, why: `the ${technology} evidence has no ${field}` }
   const expected = expectedOf(made, technology)
   if (expected === null) return { name, ok: false, why: cut(made, field) }
@@ -111,8 +110,8 @@ export function annotationsIn(documents: readonly JsonValue[]): string[] {
 /** Null where the platform would cut the digest. */
 function expectedOf(made: MadeInitdata, technology: Technology): string | null {
   const digest = Buffer.from(made.digest, 'hex')
-  const platform = technology === 'snp' || technology === 'tdx' ? technology : 'tpm'
-  return technology === 'sample' || keepsWhole(platform, digest.length) ? initdataClaim(digest, technology) : null
+  const isWhole = technology === 'sample' || keepsWhole(platformOf(technology), digest.length)
+  return isWhole ? initdataClaim(digest, technology) : null
 }
 
 function cut({ algorithm, path }: NamedInitdata, place: string): string {

@@ -33,3 +33,16 @@ export async function openDatabase(directory: string): Promise<DatabaseSync> {
     throw error
   }
 }
+
+/** One change as a whole. With `FULL` it waits for the disk. */
+export function inTransaction<T>(database: DatabaseSync, level: 'FULL' | 'NORMAL', change: () => T): T {
+  try {
+    database.exec(`PRAGMA synchronous = ${level}; BEGIN IMMEDIATE`)
+    const value = change()
+    database.exec('COMMIT')
+    return value
+  } catch (error) {
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto'
 import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import { initdataDigest } from '../initdata/bindings.ts'
 import { AppraisalError } from './failure.ts'
 
 /** Init-data as a guest sends it: the digest that its hardware is bound to, and what a token shows of it. */
@@ -23,7 +23,7 @@ export async function readInitData(value: JsonValue | undefined): Promise<InitDa
 /** The same of the text alone. @throws AppraisalError */
 export async function readInitToml(text: string): Promise<InitData> {
   const document = await toml(text)
-  const algorithm = ['sha256', 'sha384', 'sha512'].find((one) => one === document['algorithm'])
+  const algorithm = (['sha256', 'sha384', 'sha512'] as const).find((one) => one === document['algorithm'])
   const data = document['data']
   if (algorithm === undefined || typeof document['version'] !== 'string' || !isObject(data)) throw unreadable()
   const claims: JsonObject = {}
@@ -31,7 +31,7 @@ export async function readInitToml(text: string): Promise<InitData> {
     if (typeof content !== 'string') throw unreadable()
     claims[name] = name.endsWith('.toml') ? await toml(content) : content
   }
-  return { digest: createHash(algorithm).update(text).digest(), claims }
+  return { digest: initdataDigest(Buffer.from(text), algorithm), claims }
 }
 
 async function toml(text: string): Promise<JsonObject> {

@@ -1,6 +1,8 @@
-import { readdir, readFile, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { isAbsent, readIfThere } from '../base/files.ts'
+import { inTransaction } from './database.ts'
 
 /** Files in which embedded KBSs kept their values before they had a database; resources lay in a folder, their paths percent-encoded. */
 const oldFiles = ['resource-policy.rego', 'attestation-policies.json', 'reference-values.json'] as const
@@ -16,23 +18,19 @@ export async function moveOldFiles(database: DatabaseSync, directory: string): P
   if (!isMoved(database)) {
     const found: [string, Buffer][] = []
     for (const name of oldFiles) {
-      const value = await contentOf(join(directory, name))
+      const value = await readIfThere(join(directory, name))
       if (value !== null) found.push([name, value])
     }
     for (const name of await namesIn(join(directory, oldFolder))) {
-      const value = await contentOf(join(directory, oldFolder, name))
+      const value = await readIfThere(join(directory, oldFolder, name))
       if (value !== null) found.push([`${oldFolder}/${decodeURIComponent(name)}`, value])
     }
-    database.exec('PRAGMA synchronous = FULL; BEGIN IMMEDIATE')
-    try {
+    inTransaction(database, 'FULL', () => {
       // Another process may have been first, and its values are newer.
       const insert = database.prepare('INSERT OR IGNORE INTO entries VALUES (?, ?)')
       if (!isMoved(database)) for (const [name, value] of found) insert.run(name, value)
-      database.exec(`PRAGMA user_version = ${moved}; COMMIT`)
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK')
-      throw error
-    }
+      database.exec(`PRAGMA user_version = ${moved}`)
+    })
   }
   for (const name of oldFiles) await rm(join(directory, name), { force: true })
   await rm(join(directory, oldFolder), { recursive: true, force: true })
@@ -50,17 +48,4 @@ async function namesIn(folder: string): Promise<string[]> {
     if (isAbsent(error)) return []
     throw error
   }
-}
-
-async function contentOf(path: string): Promise<Buffer | null> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    if (isAbsent(error)) return null
-    throw error
-  }
-}
-
-function isAbsent(error: unknown): boolean {
-  return typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT'
 }

@@ -2,11 +2,11 @@ import { chmod, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { InputError, SealwrightError, systemError } from '../base/errors.ts'
-import { replaceFile } from '../base/files.ts'
+import { readIfThere, replaceFile } from '../base/files.ts'
 import type { Ports } from '../base/ports.ts'
 import { writeFile } from '../base/write-file.ts'
 import { sweep, withLock } from '../oci/lock.ts'
-import { databaseFile, openDatabase } from './database.ts'
+import { databaseFile, inTransaction, openDatabase } from './database.ts'
 import { databaseError } from './database-error.ts'
 import { moveOldFiles } from './old-files.ts'
 
@@ -83,10 +83,10 @@ function storageOf(database: DatabaseSync, directory: string, ports: Ports): Sto
   const insertSession = database.prepare('INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)')
   const dropSessions = database.prepare('DELETE FROM sessions WHERE until < ?')
   const bytesOf = (name: string): Buffer | null => {
-    const value = reading(file, () => select.get(name))?.['value']
+    const value = told(file, () => select.get(name))?.['value']
     return value instanceof Uint8Array ? Buffer.from(value) : null
   }
-  const durable = <T>(change: () => T): T => transaction(database, file, 'FULL', change)
+  const durable = <T>(change: () => T): T => told(file, () => inTransaction(database, 'FULL', change))
   return {
     read: async (...key) => bytesOf(nameOf(key)),
     write: async (value, ...key) => void durable(() => insert.run(nameOf(key), Buffer.from(value))),
@@ -94,19 +94,21 @@ function storageOf(database: DatabaseSync, directory: string, ports: Ports): Sto
       void durable(() => insert.run(nameOf(key), Buffer.from(change(bytesOf(nameOf(key)))))),
     remove: async (...key) => durable(() => Number(drop.run(nameOf(key)).changes) > 0),
     key: async (name, make) =>
-      (await keyIn(directory, name)) ??
+      (await readIfThere(join(directory, name))) ??
       withLock(directory, ports, async () => {
-        if ((await keyIn(directory, name)) === null)
+        if ((await readIfThere(join(directory, name))) === null)
           await replaceFile(join(directory, name), make(), { through: directory })
         return readFile(join(directory, name))
       }),
     putSession: ({ id, nonce, tee, until, token }, now) =>
-      transaction(database, file, 'NORMAL', () => {
-        dropSessions.run(now)
-        insertSession.run(id, nonce, tee, until, token)
-      }),
+      told(file, () =>
+        inTransaction(database, 'NORMAL', () => {
+          dropSessions.run(now)
+          insertSession.run(id, nonce, tee, until, token)
+        }),
+      ),
     session: (id, now) => {
-      const row = reading(file, () => selectSession.get(id, now))
+      const row = told(file, () => selectSession.get(id, now))
       if (row === undefined) return null
       const { nonce, tee, until, token } = row
       return {
@@ -121,32 +123,11 @@ function storageOf(database: DatabaseSync, directory: string, ports: Ports): Sto
   }
 }
 
-async function keyIn(directory: string, name: string): Promise<Buffer | null> {
+/** What the database does, with its errors in words. */
+function told<T>(file: string, work: () => T): T {
   try {
-    return await readFile(join(directory, name))
+    return work()
   } catch (error) {
-    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return null
-    throw error
-  }
-}
-
-function reading<T>(file: string, read: () => T): T {
-  try {
-    return read()
-  } catch (error) {
-    throw databaseError(error, file)
-  }
-}
-
-/** With `FULL` a change waits for the disk. */
-function transaction<T>(database: DatabaseSync, file: string, level: 'FULL' | 'NORMAL', change: () => T): T {
-  try {
-    database.exec(`PRAGMA synchronous = ${level}; BEGIN IMMEDIATE`)
-    const value = change()
-    database.exec('COMMIT')
-    return value
-  } catch (error) {
-    if (database.isTransaction) database.exec('ROLLBACK')
     throw databaseError(error, file)
   }
 }

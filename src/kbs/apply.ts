@@ -100,8 +100,15 @@ export async function apply({
   const state: Written = structuredClone(written)
   const step = async (what: string, same: boolean, write: () => Promise<void>): Promise<void> => {
     changes.push({ what, action: same ? 'unchanged' : 'write' })
-    if (same || dryRun) return
-    log.progress(`writing ${what}`)
+    if (!same) await carryOut(`writing ${what}`, write)
+  }
+  const end = async (what: string, write: () => Promise<void>): Promise<void> => {
+    changes.push({ what, action: 'withdrawn' })
+    await carryOut(`withdrawing ${what}`, write)
+  }
+  const carryOut = async (words: string, write: () => Promise<void>): Promise<void> => {
+    if (dryRun) return
+    log.progress(words)
     await ledger.claim()
     // A run that was overtaken would put its bytes under the rules of the other plan.
     await ledger.check()
@@ -155,15 +162,6 @@ export async function apply({
       state.referenceValues[id] = JSON.stringify(value)
     })
   }
-  const end = async (what: string, write: () => Promise<void>): Promise<void> => {
-    changes.push({ what, action: 'withdrawn' })
-    if (dryRun) return
-    log.progress(`withdrawing ${what}`)
-    await ledger.claim()
-    await ledger.check()
-    await write()
-    await save(state)
-  }
   for (const id of withdrawn.values) {
     await end(`reference value ${id}`, async () => {
       // No KBS deletes one over HTTP: an empty list admits nothing.
@@ -171,15 +169,17 @@ export async function apply({
       delete state.referenceValues[id]
     })
   }
-  const restates = hidesPolicies && !dryRun
+  const restate = async (upload: () => Promise<void>): Promise<void> => {
+    if (!hidesPolicies || dryRun) return
+    await ledger.check()
+    await upload()
+  }
   if (attestationPolicy !== null) {
     const same = state.attestationPolicy === attestationPolicy
-    if (same && restates) {
-      await ledger.check()
-      await kbs.setAttestationPolicy('default_cpu', attestationPolicy)
-    }
+    const upload = (): Promise<void> => kbs.setAttestationPolicy('default_cpu', attestationPolicy)
+    if (same) await restate(upload)
     await step('attestation policy default_cpu', same, async () => {
-      await kbs.setAttestationPolicy('default_cpu', attestationPolicy)
+      await upload()
       state.attestationPolicy = attestationPolicy
     })
   }
@@ -203,13 +203,10 @@ export async function apply({
   }
   if (resourcePolicy !== null && policyDigest !== null) {
     const same = state.resourcePolicy === resourcePolicy
-    if (same && restates) {
-      await ledger.check()
-      await kbs.setResourcePolicy(resourcePolicy)
-    }
+    const upload = (): Promise<void> => kbs.setResourcePolicy(resourcePolicy)
+    if (same) await restate(upload)
     await step('resource policy', same, async () => {
-      await ledger.check()
-      await kbs.setResourcePolicy(resourcePolicy)
+      await upload()
       // After it: what is marked was written, and a run that was killed between names the digest before, which is still marked.
       await keepMark(policyDigest)
       state.resourcePolicy = resourcePolicy

@@ -1,5 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
-import { isObject, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
+import { isObject, memberAt, textOf, type JsonObject, type JsonValue } from '../base/json.ts'
 import { visible } from '../base/printable.ts'
 import type { Technology } from '../base/technology.ts'
 import { submodsOf, vectorOf } from './ear-vector.ts'
@@ -49,15 +49,15 @@ export function seenBy(claims: JsonObject, rule?: Pick<ResourceRule, 'admit' | '
   if (technology === null) lines.push('technology: none that our rules name')
   else {
     const wanted = admitted === undefined ? undefined : claimForms(technology, admitted.measurements)
-    lines.push(compared(`${technology} measurement`, valueAt(evidence, measurementPath[technology]), wanted))
+    lines.push(compared(`${technology} measurement`, memberAt(evidence, measurementPath[technology]), wanted))
     for (const [name, values] of Object.entries(admitted?.registers ?? {}))
-      lines.push(compared(name, valueAt(evidence, registerPath(technology, name)), values))
+      lines.push(compared(name, memberAt(evidence, registerPath(technology, name)), values))
     if (rule !== undefined && admitted === undefined)
       lines.push(`technology: ${technology}; the plan admits ${rule.admit.map((one) => one.technology).join(', ')}`)
   }
   const initdata = admitted === undefined || admitted.initdata.length === 0 ? undefined : admitted.initdata
   lines.push(compared('init_data', evidence['init_data'], initdata))
-  const job = valueAt(evidence, ['runtime_data_claims', 'job'])
+  const job = memberAt(evidence, ['runtime_data_claims', 'job'])
   if (job === undefined && rule?.job !== null)
     lines.push(
       'job: none, because the token was made by handshake; a rule with a `job` needs a token of an Attestation Service (`trustee-url`)',
@@ -75,12 +75,6 @@ function compared(what: string, value: JsonValue | undefined, wanted?: readonly 
 function technologyOf(evidence: JsonObject): Technology | null {
   const isTechnology = (name: string): name is Technology => Object.hasOwn(measurementPath, name)
   return Object.keys(evidence).find(isTechnology) ?? null
-}
-
-function valueAt(from: JsonObject, path: readonly string[]): JsonValue | undefined {
-  let found: JsonValue | undefined = from
-  for (const name of path) found = isObject(found) && Object.hasOwn(found, name) ? found[name] : undefined
-  return found
 }
 
 /** A foreign text, cut and on one line. */

@@ -65,7 +65,7 @@ export function fillWritten(plan: Plan, stands: readonly string[]): { plan: Plan
   const missing: string[] = []
   const resources = plan.resources.flatMap((one) => {
     if (!hasPlaceholder(one.uri)) return [one]
-    const uris = fitting(formOf(one.uri.replaceAll('{run}', '{digest}'), ''), stands, named)
+    const uris = fitting(formInAnyJob(one.uri), stands, named)
     if (uris.length === 0) missing.push(one.uri)
     return uris.map((uri) => ({ ...one, uri }))
   })
@@ -79,7 +79,12 @@ function fitting(form: RegExp, held: readonly string[], named: ReadonlySet<strin
 
 /** Whether a URI without placeholders is one that a plan's URI stands for, in whatever job. */
 export function isNamedBy(planned: string, uri: string): boolean {
-  return formOf(planned.replaceAll('{run}', '{digest}'), '').test(uri)
+  return formInAnyJob(planned).test(uri)
+}
+
+/** A run is named by as many hex digits as a digest. */
+function formInAnyJob(uri: string): RegExp {
+  return formOf(uri, '{digest}')
 }
 
 function formOf(uri: string, run: string): RegExp {

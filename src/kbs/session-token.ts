@@ -1,5 +1,5 @@
 import { VerificationError } from '../base/errors.ts'
-import { isObject, type JsonObject, type JsonValue } from '../base/json.ts'
+import { isObject, memberAt, type JsonObject, type JsonValue } from '../base/json.ts'
 import { jcs } from '../encoding/jcs.ts'
 import { checkEar, type EarTrust } from './ear.ts'
 import { readJwt } from './jwt.ts'
@@ -51,17 +51,11 @@ export function checkSessionToken(token: string, { nonce, teePubkey, trust, at }
       remedy: 'Compare the clocks of this machine and of the KBS, and attest again.',
     })
   }
-  const runtime = places.map((path) => valueAt(claims, path)).find((one) => isObject(one) && 'tee-pubkey' in one)
+  const runtime = places.map((path) => memberAt(claims, path)).find((one) => isObject(one) && 'tee-pubkey' in one)
   if (!isObject(runtime)) throw invalid('it names no key that resources would be encrypted for')
   if (!same(runtime['tee-pubkey'], teePubkey)) throw mismatch('another key than ours')
   if (runtime['nonce'] !== nonce) throw mismatch('another nonce than that of this session')
   return { claims, exp }
-}
-
-function valueAt(value: JsonValue, path: readonly string[]): JsonValue | undefined {
-  let found: JsonValue | undefined = value
-  for (const name of path) found = isObject(found) && Object.hasOwn(found, name) ? found[name] : undefined
-  return found
 }
 
 function same(a: JsonValue | undefined, b: JsonObject): boolean {

@@ -1,4 +1,4 @@
-import { isObject, type JsonObject, type JsonValue } from '../../base/json.ts'
+import { memberAt, type JsonObject } from '../../base/json.ts'
 import { readToml } from '../../encoding/toml.ts'
 import type { Initdata } from '../../initdata/document.ts'
 import type { Step } from './step.ts'
@@ -61,7 +61,6 @@ function base(url: string): string {
 }
 
 function textAt(value: JsonObject | null, ...path: readonly string[]): string | null {
-  let one: JsonValue | undefined = value ?? undefined
-  for (const name of path) one = isObject(one) ? one[name] : undefined
+  const one = memberAt(value ?? undefined, path)
   return typeof one === 'string' && one !== '' ? one : null
 }

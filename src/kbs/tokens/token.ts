@@ -49,8 +49,9 @@ export interface VerifierToken extends TokenFacts {
  * @throws VerificationError `token-invalid`, `token-expired`, `binding-mismatch`
  */
 export async function readVerifierToken(text: string, expected: TokenExpectation): Promise<VerifierToken> {
-  const { header, claims: unchecked } = readJwt(text, 'token')
-  const verifier = verifierOf(unchecked)
+  const { header, claims } = readJwt(text, 'token')
+  // Nothing of them counts before the signature was checked; the form only says which algorithms may have made it.
+  const verifier = verifierOf(claims)
   if (verifier === null)
     throw refuse(
       'its claims are of no verifier that is known',
@@ -59,7 +60,8 @@ export async function readVerifierToken(text: string, expected: TokenExpectation
   const allowed = algorithms[verifier]
   if (!allowed.includes(String(header['alg'])))
     throw refuse(`${verifier} signs with ${allowed.join(' or ')}, this is ${JSON.stringify(header['alg'] ?? null)}`)
-  const claims = await signedClaims(text, [...allowed], expected)
+  await checkSignature(text, [...allowed], expected)
+  checkAudience(claims, expected)
   const { issuer, nonce, reportData } = expected
   const iss = typeof claims['iss'] === 'string' ? claims['iss'] : null
   if (issuer === null ? verifier !== 'veraison' || iss !== null : iss !== issuer)
@@ -76,11 +78,7 @@ export async function readVerifierToken(text: string, expected: TokenExpectation
   return { ...facts, verifier, issuer: iss, issuedAt, expires }
 }
 
-async function signedClaims(
-  text: string,
-  allowed: string[],
-  { keys, audience, at }: TokenExpectation,
-): Promise<JsonObject> {
+async function checkSignature(text: string, allowed: string[], { keys }: TokenExpectation): Promise<void> {
   const { compactVerify, createLocalJWKSet } = await import('jose')
   // Times are compared below, in one way for all verifiers.
   await compactVerify(text, createLocalJWKSet({ keys: keys.map((key) => ({ ...key })) }), {
@@ -92,8 +90,9 @@ async function signedClaims(
         : String(Object(cause).message)
     throw refuse(`no pinned key signed it (${why})`, 'Give the current JWKS of the verifier with `--keys`.', cause)
   })
-  const { claims } = readJwt(text, 'token')
-  const { aud } = claims
+}
+
+function checkAudience({ aud }: JsonObject, { audience }: TokenExpectation): void {
   const audiences = Array.isArray(aud) ? aud : aud === undefined ? [] : [aud]
   const fits = audience === null ? audiences.length === 0 : audiences.length === 1 && audiences[0] === audience
   if (!fits)
@@ -101,8 +100,6 @@ async function signedClaims(
       `its audience is ${JSON.stringify(aud ?? null)}, expected ${JSON.stringify(audience)}`,
       'Name it with `--audience`.',
     )
-  if (Number.isNaN(at.getTime())) throw new RangeError('the time to check at is no time')
-  return claims
 }
 
 function timesOf(
@@ -110,6 +107,7 @@ function timesOf(
   verifier: Verifier,
   { at, maxAge }: TokenExpectation,
 ): { issuedAt: number; expires: number } {
+  if (Number.isNaN(at.getTime())) throw new RangeError('the time to check at is no time')
   const { iat, nbf, exp } = claims
   if (typeof iat !== 'number') throw refuse('it does not say when it was issued (iat)')
   if (exp === undefined ? verifier !== 'veraison' : typeof exp !== 'number')

@@ -1,4 +1,4 @@
-import { isObject, nestsDeeper, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
+import { isObject, memberAt, nestsDeeper, parseJson, type JsonObject, type JsonValue } from '../../base/json.ts'
 import { duplicateMember } from '../../base/json-members.ts'
 
 /** Deeper than any manifest or lock file nests, and far from the end of the stack. */
@@ -101,9 +101,7 @@ export function textOr(value: JsonValue | undefined): string {
 
 /** A member of what may be an object; undefined where it is none, and for what every object inherits. */
 export function at(value: JsonValue | undefined, ...names: readonly string[]): JsonValue | undefined {
-  let here = value
-  for (const name of names) here = isObject(here) && Object.hasOwn(here, name) ? here[name] : undefined
-  return here === null ? undefined : here
+  return memberAt(value, names) ?? undefined
 }
 
 /** Members of what should be an object. @throws Error where it is something else; none where it is missing */

@@ -1,10 +1,9 @@
-import { collect } from '../../base/streams.ts'
 import { agentPolicyProblems } from '../../deploy/agent-policy/problems.ts'
 import { initdataClaim } from '../../initdata/claim.ts'
 import { initdataLimits, readInitdata } from '../../initdata/document.ts'
 import { keptInitdata } from '../../initdata/make.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
-import type { FileContext } from './revoked.ts'
+import { planFile, type FileContext } from './plan-files.ts'
 
 /** A plan with its initdata, and what a pod takes from it. */
 export interface WithInitdata {
@@ -23,12 +22,12 @@ const noPolicy =
  *
  * @throws InputError `file-missing`; VerificationError `format-invalid`
  */
-export async function withInitdata(plan: Plan, { caller }: Pick<FileContext, 'caller'>): Promise<WithInitdata> {
+export async function withInitdata(plan: Plan, context: Pick<FileContext, 'caller'>): Promise<WithInitdata> {
   const digests: Buffer[] = []
   const notes: string[] = []
   let annotation = ''
   for (const path of plan.initdata) {
-    const bytes = await collect(await caller.fetch(`file:${path}`), initdataLimits.document, path)
+    const bytes = await planFile(context, path, initdataLimits.document)
     const made = keptInitdata(bytes)
     annotation ||= made.annotation
     digests.push(Buffer.from(made.digest, 'hex'))

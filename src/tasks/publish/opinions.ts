@@ -1,8 +1,7 @@
 import { VerificationError } from '../../base/errors.ts'
-import { collect } from '../../base/streams.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
 import type { VerifierToken } from '../../kbs/tokens/token.ts'
-import type { TaskContext } from '../context.ts'
+import { planFile, type FileContext } from './plan-files.ts'
 
 /** Largest token and largest key file, in bytes. */
 const limits = { token: 64 << 10, keys: 1 << 20 } as const
@@ -19,7 +18,7 @@ const mostAge = 3600
  */
 export async function checkOpinions(
   plan: Plan,
-  context: TaskContext,
+  context: FileContext,
 ): Promise<{ notes: string[]; refusal: VerificationError | null }> {
   if (plan['second-opinions'].length === 0) return { notes: [], refusal: null }
   try {
@@ -30,22 +29,20 @@ export async function checkOpinions(
   }
 }
 
-async function notesOf(plan: Plan, { caller, ports }: TaskContext): Promise<string[]> {
+async function notesOf(plan: Plan, context: FileContext): Promise<string[]> {
   const [{ readTokenKeys }, { readVerifierToken }] = await Promise.all([
     import('../../kbs/tokens/keys.ts'),
     import('../../kbs/tokens/token.ts'),
   ])
-  const read = async (path: string, limit: number): Promise<Buffer> =>
-    collect(await caller.fetch(`file:${path}`), limit, path)
   const notes: string[] = []
   for (const { token: file, keys, issuer, audience } of plan['second-opinions']) {
-    const token = await readVerifierToken((await read(file, limits.token)).toString('latin1').trim(), {
-      keys: readTokenKeys(await read(keys, limits.keys), keys),
+    const token = await readVerifierToken((await planFile(context, file, limits.token)).toString('latin1').trim(), {
+      keys: readTokenKeys(await planFile(context, keys, limits.keys), keys),
       issuer: issuer ?? null,
       audience: audience ?? null,
       nonce: null,
       reportData: null,
-      at: ports.clock.now(),
+      at: context.ports.clock.now(),
       maxAge: mostAge,
     })
     const problem = problemOf(token, plan)

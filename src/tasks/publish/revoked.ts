@@ -1,6 +1,5 @@
 import { VerificationError } from '../../base/errors.ts'
 import type { JsonValue } from '../../base/json.ts'
-import { collect } from '../../base/streams.ts'
 import type { Change } from '../../kbs/apply.ts'
 import type { KbsAdmin } from '../../kbs/client.ts'
 import { checkIssues, withdrawValues, type Ended } from '../../kbs/ended-values.ts'
@@ -9,9 +8,10 @@ import type { Plan } from '../../kbs/plan-schema.ts'
 import { openRevocations, type OpenedRevocations } from '../../tee/reference/revocations.ts'
 import { trusteeForms } from '../../tee/reference/trustee-values.ts'
 import type { TaskContext } from '../context.ts'
+import { pinnedKeys, planFile, type FileContext } from './plan-files.ts'
 
-/** Largest revocation list and largest key file, in bytes. */
-const limits = { list: 4 << 20, key: 64 << 10 } as const
+/** Largest revocation list, in bytes. */
+const listLimit = 4 << 20
 
 /** What may count no more anywhere in a plan: by a verified and current revocation list, or by the plan's own word beside one of its documents. */
 export interface Revoked {
@@ -20,20 +20,14 @@ export interface Revoked {
   why: ReadonlyMap<string, string>
 }
 
-/** Who serves `file:PATH`, and the time. */
-export type FileContext = Pick<TaskContext, 'ports'> & { readonly caller: Pick<TaskContext['caller'], 'fetch'> }
-
 /** @throws VerificationError `signature-invalid`, `format-invalid`, `expired` */
-export async function readRevocations(plan: Plan, { caller, ports }: FileContext): Promise<Revoked> {
+export async function readRevocations(plan: Plan, context: FileContext): Promise<Revoked> {
   const lists: OpenedRevocations[] = []
   const why = new Map<string, string>()
   for (const value of plan['signed-values'].flatMap(({ revoked }) => revoked)) why.set(value, '`revoked` of the plan')
   for (const { file, keys } of plan.revocations) {
-    const read = async (path: string, limit: number): Promise<Buffer> =>
-      collect(await caller.fetch(`file:${path}`), limit, path)
-    const pinned: string[] = []
-    for (const path of keys) pinned.push((await read(path, limits.key)).toString('utf8'))
-    const list = openRevocations(await read(file, limits.list), pinned, file, ports.clock.now())
+    const pinned = await pinnedKeys(context, keys)
+    const list = openRevocations(await planFile(context, file, listLimit), pinned, file, context.ports.clock.now())
     lists.push(list)
     for (const { value, reason } of list.revoked)
       why.set(value, `the list "${list.name}", issue ${list.sequence}${reason === undefined ? '' : `: ${reason}`}`)

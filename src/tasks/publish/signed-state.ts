@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { InputError, VerificationError } from '../../base/errors.ts'
+import { isAbsent } from '../../base/files.ts'
 import { collect, sha256 } from '../../base/streams.ts'
 import type { Ports } from '../../base/ports.ts'
 import { jcs } from '../../encoding/jcs.ts'
@@ -64,7 +65,7 @@ function placeOf(reference: string, ports: Ports): Place {
  */
 export async function readState(reference: string, keys: readonly string[], ports: Ports): Promise<ReadState | null> {
   const { store, tag, directory } = placeOf(reference, ports)
-  if (directory !== null && (await isAbsent(directory))) return null
+  if (directory !== null && (await isMissing(directory))) return null
   const found = await store.resolve({ tag })
   if (found === null) return null
   const { content, descriptor } = await store.getManifest(found.digest)
@@ -93,14 +94,14 @@ export async function readState(reference: string, keys: readonly string[], port
   }
 }
 
-async function isAbsent(directory: string): Promise<boolean> {
-  try {
-    await stat(directory)
-    return false
-  } catch (error) {
-    if (typeof error === 'object' && error !== null && 'code' in error && error.code === 'ENOENT') return true
-    throw error
-  }
+async function isMissing(directory: string): Promise<boolean> {
+  return stat(directory).then(
+    () => false,
+    (error: unknown) => {
+      if (isAbsent(error)) return true
+      throw error
+    },
+  )
 }
 
 function notAState(reference: string): VerificationError {

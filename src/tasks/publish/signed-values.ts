@@ -1,12 +1,12 @@
 import { InputError, VerificationError } from '../../base/errors.ts'
 import type { JsonValue } from '../../base/json.ts'
-import { collect } from '../../base/streams.ts'
 import type { Change } from '../../kbs/apply.ts'
 import type { Plan } from '../../kbs/plan-schema.ts'
 import { notCurrent } from '../../tee/reference/envelope.ts'
 import { trusteeValues } from '../../tee/reference/trustee-values.ts'
 import type { ReferenceValues } from '../../tee/reference/values.ts'
-import { add, endedBy, namedInPlan, revokedError, type FileContext, type Revoked } from './revoked.ts'
+import type { FileContext } from './plan-files.ts'
+import { add, endedBy, namedInPlan, revokedError, type Revoked } from './revoked.ts'
 import { openSignedValues } from './value-signer.ts'
 
 type Signed = Plan['signed-values'][number]
@@ -38,10 +38,8 @@ export async function withSignedValues(plan: Plan, revoked: Revoked, context: Fi
   const problems: (VerificationError | null)[] = [namedInPlan(plan, revoked)]
   const ended = endedBy(revoked.why.keys(), plan)
   const now = context.ports.clock.now()
-  const read = async (path: string, limit: number): Promise<Buffer> =>
-    collect(await context.caller.fetch(`file:${path}`), limit, path)
   for (const signed of plan['signed-values']) {
-    const document = await openSignedValues(signed, read, now)
+    const document = await openSignedValues(signed, context)
     check(document, signed)
     const { values, left } = trusteeValues(document)
     const late = notCurrent(document, signed.file, now)
