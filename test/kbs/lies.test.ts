@@ -17,7 +17,7 @@ import { testPorts } from '../../testkit/ports.ts'
 // A KBS is reached over a network, and a server that is not the KBS may answer in its place. Each lie is refused by name, in bounded time and memory.
 
 const path = ['default', 'key', 'one'] as const
-/** Longest time of one request in these tests, in milliseconds. */
+/** Longest time of one request to a server that may never answer, in milliseconds. */
 const patience = 400
 
 /** Real ports that wait for {@link patience} only. */
@@ -28,10 +28,14 @@ function impatient(): Ports {
   return { ...ports, http: { ...http, request, hosts: () => http.hosts() } }
 }
 
-async function told(lie: Lie, trust?: (kbs: LyingKbs) => EarTrust): Promise<{ error: SealwrightError; kbs: LyingKbs }> {
+async function told(
+  lie: Lie,
+  trust?: (kbs: LyingKbs) => EarTrust,
+  ports: Ports = testPorts(),
+): Promise<{ error: SealwrightError; kbs: LyingKbs }> {
   const kbs = await startLyingKbs(lie)
   const options = trust === undefined ? {} : { trust: trust(kbs) }
-  const error = await rcarSession(kbs.url, sampleGuest(), impatient(), options)
+  const error = await rcarSession(kbs.url, sampleGuest(), ports, options)
     .resource(path)
     .then(
       () => new Error('nothing was refused') as unknown,
@@ -83,7 +87,7 @@ const withRuntime = (claims: JsonObject, change: JsonObject): JsonObject => {
 test('an honest KBS of the test is believed, with and without a pinned signer', async () => {
   const kbs = await startLyingKbs()
   for (const options of [{}, { trust: { keys: [kbs.publicKey] } }]) {
-    const read = await rcarSession(kbs.url, sampleGuest(), impatient(), options).resource(path)
+    const read = await rcarSession(kbs.url, sampleGuest(), testPorts(), options).resource(path)
     expect(read.toString()).toBe(lyingResource)
   }
   await kbs.close()
@@ -171,8 +175,8 @@ describe('a token that is not the one of this session', () => {
       }),
     )
     const guest = sampleGuest()
-    await rcarSession(kbs.url, guest, impatient()).token()
-    await expect(rcarSession(kbs.url, guest, impatient()).token()).rejects.toMatchObject({ code: 'binding-mismatch' })
+    await rcarSession(kbs.url, guest, testPorts()).token()
+    await expect(rcarSession(kbs.url, guest, testPorts()).token()).rejects.toMatchObject({ code: 'binding-mismatch' })
     await kbs.close()
   })
 })
@@ -290,7 +294,7 @@ describe('an answer that is none of a KBS', () => {
   ])('%s', async (_, lie, code, message) => {
     const before = process.memoryUsage().rss
     const begun = performance.now()
-    const { error, kbs } = await told(at('auth', lie))
+    const { error, kbs } = await told(at('auth', lie), undefined, impatient())
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) as string })
     expect(error.remedy).toBeTruthy()
     // Two requests may have to end by their time.
@@ -336,7 +340,7 @@ describe('credentials stay where they belong', () => {
         expect(error).toMatchObject({ code: 'kbs-error', message: expect.stringContaining('redirects to') as string })
       }
       const kbs = await startLyingKbs(plain(status, '', { location }))
-      const admin = kbsAdmin(kbs.url, adminToken(key, testPorts().clock), impatient())
+      const admin = kbsAdmin(kbs.url, adminToken(key, testPorts().clock), testPorts())
       const work = [
         () => admin.setResource(path, Buffer.from('secret'), null),
         () => admin.setResourcePolicy('package policy'),
@@ -363,7 +367,7 @@ describe('credentials stay where they belong', () => {
         await honest()
       }),
     )
-    const ports = impatient()
+    const ports = testPorts()
     await rcarSession(kbs.url, sampleGuest(), ports).resource(path)
     await rcarSession(kbs.url, sampleGuest(), ports).resource(path)
     const id = (n: number): string => `route=two; kbs-session-id=${'0'.repeat(31)}${n}`
